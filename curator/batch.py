@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextvars import copy_context
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -47,7 +48,7 @@ def run_batch(
                     item = next(stream)
                 except StopIteration:
                     break
-                running.add(pool.submit(_attempt, item, work))
+                running.add(pool.submit(copy_context().run, _attempt, item, work))
             if not running:
                 break
             done, running = wait(running, return_when=FIRST_COMPLETED)

@@ -46,7 +46,7 @@ class EvidenceSelector:
 
     def __init__(self, embedder: Embedder, reranker: Reranker | None) -> None:
         self._embedder = embedder
-        self._reranker = reranker
+        self.reranker = reranker
 
     def select(self, question: str, papers: Sequence[Paper], limit: int = 6) -> list[Evidence]:
         """The best ``limit`` sentences, best first, numbered from 1."""
@@ -57,8 +57,8 @@ class EvidenceSelector:
         query = self._embedder.embed_query(plain(question))
         scores = [float(s) for s in self._embedder.embed(texts) @ query]
         order = sorted(range(len(texts)), key=lambda i: -scores[i])[:KEPT_BY_VECTORS]
-        if self._reranker is not None:
-            deep = self._reranker.score(plain(question), [texts[i] for i in order])
+        if self.reranker is not None:
+            deep = self.reranker.score(plain(question), [texts[i] for i in order])
             ranked = sorted(zip(deep, order, strict=True), key=lambda pair: (-pair[0], pair[1]))
         else:
             ranked = [(_as_logit(scores[i]), i) for i in order]

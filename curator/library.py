@@ -36,6 +36,8 @@ if TYPE_CHECKING:
     from curator.digest.document import DigestDocument
     from curator.digest.period import Period
     from curator.embedding import Embedder
+    from curator.evidence import EvidenceSelector
+    from curator.grounding import Grounder
     from curator.index.vectors import VectorIndex
     from curator.llm.metered import MeteredLLM
     from curator.retrieval import Hit, HybridRetriever, Mode
@@ -103,6 +105,8 @@ class Library:
         self.close()
 
     def close(self) -> None:
+        if "vectors" in self.__dict__:
+            self.vectors.close()
         self.catalog.close()
 
     # ------------------------------------------------------------------ parts
@@ -121,12 +125,12 @@ class Library:
 
     @cached_property
     def llm(self) -> MeteredLLM:
-        return self._metered(self.settings.model)
+        return self.open_model(self.settings.model)
 
     @cached_property
     def fallback(self) -> MeteredLLM:
         """The second model, opened only when the first one's text fails."""
-        return self._metered(self.settings.fallback_model or self.settings.model)
+        return self.open_model(self.settings.fallback_model or self.settings.model)
 
     @cached_property
     def taxonomy(self) -> Taxonomy:
@@ -134,7 +138,8 @@ class Library:
 
         return load_taxonomy(self.settings.taxonomy)
 
-    def _metered(self, spec: str) -> MeteredLLM:
+    def open_model(self, spec: str) -> MeteredLLM:
+        """A model by its name, behind this library's cache and the command's budget."""
         from curator.llm import open_llm
         from curator.llm.metered import MeteredLLM
 
@@ -282,21 +287,27 @@ class Library:
 
     @property
     def ask_context(self) -> Any:
-        from curator.grounding import RuleGrounder
         from graphs.context import AskContext
 
         return AskContext(
             retriever=self._retriever(None, need_vectors=True),
             papers=self.catalog.papers,
-            selector=self._selector,
-            grounder=RuleGrounder(),
+            selector=self.selector,
+            grounder=self.grounder,
             llm=self.llm,
             fallback=(lambda: self.fallback) if self.settings.fallback_model else None,
             prompts=self.settings.prompts,
         )
 
     @cached_property
-    def _selector(self) -> Any:
+    def grounder(self) -> Grounder:
+        """The check that every sentence of a model has to pass."""
+        from curator.grounding import RuleGrounder
+
+        return RuleGrounder()
+
+    @cached_property
+    def selector(self) -> EvidenceSelector:
         from curator.evidence import EvidenceSelector
         from curator.reranking import open_reranker
 
@@ -306,10 +317,9 @@ class Library:
 
     @cached_property
     def tldr_writer(self) -> TldrWriter:
-        from curator.grounding import RuleGrounder
         from curator.tldr import TldrWriter
 
-        return TldrWriter(self.llm, RuleGrounder(), self.embedder, self.settings.prompts)
+        return TldrWriter(self.llm, self.grounder, self.embedder, self.settings.prompts)
 
     def tldr(self, papers: Iterable[Paper]) -> Iterator[Outcome[Paper, StoredTldr]]:
         """One-sentence summaries, stored as they come. A paper done before by the same
@@ -327,7 +337,7 @@ class Library:
         return self.catalog.outputs.tldrs([paper.id])[paper.id]
 
     @cached_property
-    def _tag_context(self) -> Any:
+    def tag_context(self) -> Any:
         from curator.tagging import EmbeddingTagScorer
         from graphs.context import TagContext
 
@@ -350,7 +360,7 @@ class Library:
 
     def tag(self, papers: Iterable[Paper]) -> Iterator[Outcome[Paper, list[StoredTag]]]:
         """Tags from the taxonomy, stored as they come; as ``tldr``."""
-        self._tag_context, self.tag_recipe  # noqa: B018 - made here, not in each thread
+        self.tag_context, self.tag_recipe  # noqa: B018 - made here, not in each thread
         return run_batch(papers, self.tag_of, workers=self.llm.concurrency)
 
     def tag_of(self, paper: Paper) -> list[StoredTag]:
@@ -359,7 +369,7 @@ class Library:
 
         if not self.catalog.ledger.is_done(paper, "tag", self.tag_recipe):
             with self._failure_noted(paper, "tag", self.tag_recipe):
-                state = graph.invoke({"paper_id": paper.id}, context=self._tag_context)
+                state = graph.invoke({"paper_id": paper.id}, context=self.tag_context)
             found = [StoredTag(**tag) for tag in state["tags"]]
             self.catalog.outputs.save_tags(
                 paper,
@@ -393,7 +403,7 @@ class Library:
         from graphs.context import DigestContext
         from graphs.digest import graph
 
-        self.tldr_writer, self._tag_context, self.tag_recipe  # noqa: B018 - not in each thread
+        self.tldr_writer, self.tag_context, self.tag_recipe  # noqa: B018 - not in each thread
         context = DigestContext(
             papers=self.catalog.papers,
             period_papers=lambda since, until: self.catalog.papers.select(

@@ -34,6 +34,7 @@ class OnnxReranker:
         if weights.entry is None or weights.entry.purpose != "rerank":
             raise UsageError(f"{name!r} is not a reranker.", remedy="See `curator models list`.")
         self.name = f"local:{weights.entry.name}"
+        self.identity = f"{self.name}@{weights.sha256[:12]}"
         self._model = OnnxModel(
             weights.files["model.onnx"],
             weights.files["tokenizer.json"],

@@ -59,6 +59,13 @@ def _combine(mark: str, letter: str) -> str:
     return unicodedata.normalize("NFC", letter + _ACCENTS[mark])
 
 
+# Of Unicode's Default_Ignorable_Code_Point those that str.isprintable() lets pass: the grapheme
+# joiner, Hangul and Khmer fillers, variation selectors.
+_IGNORABLE = re.compile(
+    "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]"
+)
+
+
 def _unwrap(match: re.Match[str]) -> str:
     name, argument = match.groups()
     if name in _NAMED:  # \alpha{} is a letter, not an unknown name
@@ -112,15 +119,16 @@ def strip_controls(text: str) -> str:
     """Without control characters, which terminals and feeds would obey or choke on.
 
     Tabs and line ends become spaces. Zero-width and direction marks go too: they can hide
-    text from a reader that a model still sees.
+    text from a reader that a model still sees; so can the marks and fillers that Unicode calls
+    printable though nothing is to be seen of them.
     """
-    if text.isprintable():  # nearly all text, and much faster to find out
-        return text
+    if text.isprintable() and (text.isascii() or not _IGNORABLE.search(text)):
+        return text  # nearly all text, and much faster to find out
     if text.isascii():
         return text.translate(_ASCII_CONTROLS)
     return "".join(
         " " if c in "\t\r\n\x0b\x0c\x85\u2028\u2029" else c
         for c in text
         if c in "\t\r\n\x0b\x0c\x85"
-        or unicodedata.category(c) not in {"Cc", "Cf", "Cs", "Co", "Cn"}
+        or not (unicodedata.category(c) in {"Cc", "Cf", "Cs", "Co", "Cn"} or _IGNORABLE.match(c))
     )

@@ -17,6 +17,7 @@ from curator.grounding import Grounder
 from curator.prompting import Prompt, load_prompt
 from curator.sentences import split_sentences
 from curator.text import fold, plain
+from curator.trace import note_check
 
 if TYPE_CHECKING:
     from curator.llm.metered import MeteredLLM
@@ -95,8 +96,11 @@ class TldrWriter:
         if draft and len(draft.split()) <= MAX_WORDS and draft[-1] in ".!?":
             verdict = self._grounder.check(draft, sentences, paper.title)
             quoted = fold(draft).strip(". ") in fold(verdict.quote)
+            note_check(draft, verdict.supported, verdict.reason)
             if verdict.supported and not quoted and fold(draft).strip(".") != fold(paper.title):
                 return self._stored(paper, draft, "model", round(verdict.score, 3), verdict.quote)
+        elif draft:
+            note_check(draft, False, "too long, or not a whole sentence")
         quote = key_sentence(paper, self._embedder)
         return self._stored(paper, quote, "quote", 1.0, quote)
 

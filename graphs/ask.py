@@ -29,6 +29,7 @@ from curator.grounding import names_in
 from curator.paper import Paper
 from curator.prompting import load_prompt
 from curator.text import fold, plain
+from curator.trace import note_check, traced
 from graphs.context import AskContext, Writer
 from graphs.state import AskInput, AskOutput, AskState, EvidenceItem, Turn
 
@@ -184,27 +185,20 @@ def _draft_with(
         }
         for item in state["evidence"]
     ]
-    before = llm.usage
     drafted: list[dict[str, Any]] = []
-    try:
-        made = llm.generate(
-            prompt,
-            draft_schema(len(shown)),
-            max_tokens=320,
-            question=state["question"],
-            evidence=shown,
-        )
-        drafted = made.value.model_dump()["sentences"]
-    except ModelError:
-        pass  # no draft: the evidence is quoted instead
-    spent = llm.usage - before
-    usage = {
-        "llm_calls": spent.llm_calls,
-        "prompt_tokens": spent.prompt_tokens,
-        "completion_tokens": spent.completion_tokens,
-        "seconds": spent.seconds,
-    }
-    return drafted, llm.identity, usage
+    with traced() as trace:
+        try:
+            made = llm.generate(
+                prompt,
+                draft_schema(len(shown)),
+                max_tokens=320,
+                question=state["question"],
+                evidence=shown,
+            )
+            drafted = made.value.model_dump()["sentences"]
+        except ModelError:
+            pass  # no draft: the evidence is quoted instead
+    return drafted, llm.identity, trace.spent()
 
 
 def _relevant(evidence: list[Evidence]) -> list[Evidence]:
@@ -231,15 +225,20 @@ def _checked(
     for sentence in drafted:
         text = sentence["text"].strip()
         if not text.endswith((".", "!", "?", ".”", '."')):
-            continue  # cut off at the length limit
+            note_check(text, False, "cut off at the length limit")
+            continue
         own = next((e for e in evidence if e.number == sentence["evidence"]), None)
         if own is None:
-            continue  # from evidence that is too far from the question
+            note_check(text, False, "from evidence too far from the question")
+            continue
         same_paper = [e for e in evidence if e.paper.id == own.paper.id and e is not own]
+        reason = ""
         for item in (own, *same_paper):
             verdict = context.grounder.check(text, [item.quote], item.paper.title)
             if not verdict.supported:
+                reason = reason or verdict.reason
                 continue
+            note_check(text, True)
             if fold(text).strip(". ") in fold(item.quote):
                 passed.setdefault(item.number, _quoted(item))
             else:
@@ -254,6 +253,8 @@ def _checked(
                     ),
                 )
             break
+        else:
+            note_check(text, False, reason)
     return passed
 
 

@@ -19,7 +19,7 @@ from curator.taxonomy import Taxonomy
 
 if TYPE_CHECKING:
     from curator.catalog import StoredTag, StoredTldr
-    from curator.llm.metered import Generated, Usage
+    from curator.llm.metered import Generated
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -39,9 +39,6 @@ class Writer(Protocol):
 
     @property
     def identity(self) -> str: ...
-
-    @property
-    def usage(self) -> Usage: ...
 
     def generate(
         self, prompt: Prompt, output: type[M], *, max_tokens: int = 256, **values: Any

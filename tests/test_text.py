@@ -68,6 +68,9 @@ def test_different_titles_have_different_keys(one: str, other: str) -> None:
 def test_strip_controls_removes_what_hides_or_commands() -> None:
     assert strip_controls("a\x1b[31mb\u200bc\u202ed\ufeff\ud800\x00e") == "a[31mbcde"
     assert strip_controls("a\tb\r\nc\u2028d\x85e") == "a b  c d e"
+    # Printable to Python, and nothing is to be seen of them.
+    assert strip_controls("a\u034fb\ufe0fc\u3164d\U000e0101e\u180bf") == "abcdef"
+    assert strip_controls("e\u0301tude") == "e\u0301tude"
 
 
 @given(st.text(st.characters(), max_size=200) | st.text("\\{}$\"'abc ", max_size=60))

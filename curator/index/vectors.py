@@ -169,6 +169,11 @@ class VectorIndex:
         ]
         return sorted(hits, key=lambda hit: (-hit[1], hit[0]))
 
+    @_alone
+    def close(self) -> None:
+        """Lets go of Chroma's files; the next use opens them again."""
+        self._close()
+
     # ------------------------------------------------------------------ files
 
     def _open(self) -> Any:

@@ -12,9 +12,10 @@ from typing import Any, Generic, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from curator.catalog import CachedOutput, ModelCache
-from curator.errors import BudgetExhausted, ModelOutputError
+from curator.errors import BudgetExhausted, ModelError, ModelOutputError
 from curator.llm.base import LLM, Request
 from curator.prompting import Prompt
+from curator.trace import Call, note_call
 
 __all__ = ["Budget", "Generated", "MeteredLLM", "Usage"]
 
@@ -144,29 +145,37 @@ class MeteredLLM:
         input_hash = _hash(f"{system}\0{user}\0{max_tokens}")
         key = _hash("\0".join((self.identity, prompt.hash, schema_hash, input_hash)))
         stored = self._cache.get(key)
+        cached = stored is not None
         if stored is None:
-            stored = self._call(request, prompt, key, schema_hash, input_hash)
-            usage = Usage(1, stored.prompt_tokens, stored.completion_tokens, stored.seconds)
+            stored, usage = self._call(request, prompt, key, schema_hash, input_hash)
+            made = usage
         else:
             usage = Usage(cached=1)
+            made = Usage(1, stored.prompt_tokens, stored.completion_tokens, stored.seconds)
             with self._lock:
                 self.usage += usage
         try:
             value = output.model_validate_json(stored.output)
         except ValidationError as error:
+            self._note(prompt, made, valid=False, cached=cached)
             raise ModelOutputError(
                 f"{self.name} did not answer in the form asked for "
                 f"({error.errors()[0]['msg']}): {stored.output[:80]!r}."
             ) from error
+        self._note(prompt, made, valid=True, cached=cached)
         return Generated(value, self.identity, prompt.hash, usage)
 
     def _call(
         self, request: Request, prompt: Prompt, key: str, schema_hash: str, input_hash: str
-    ) -> CachedOutput:
+    ) -> tuple[CachedOutput, Usage]:
         self._budget.begin()
         spent = Usage(llm_calls=1)  # a call that fails was a call
         try:
             answer = self.backend.complete(request)
+        except ModelError:
+            self._note(prompt, spent, valid=False, cached=False)
+            raise
+        else:
             spent = Usage(
                 answer.calls, answer.prompt_tokens, answer.completion_tokens, answer.seconds
             )
@@ -187,7 +196,21 @@ class MeteredLLM:
             seconds=answer.seconds,
         )
         self._cache.put(stored)
-        return stored
+        return stored, spent
+
+    def _note(self, prompt: Prompt, made: Usage, *, valid: bool, cached: bool) -> None:
+        note_call(
+            Call(
+                prompt.name,
+                self.identity,
+                valid,
+                cached,
+                made.prompt_tokens,
+                made.completion_tokens,
+                made.seconds,
+                made.llm_calls,
+            )
+        )
 
 
 def _hash(text: str) -> str:
