@@ -57,8 +57,8 @@ eval: weights ## quality figures of the default local model
 	@$(BIN)/python -m evals.quick
 
 lock: | $(UV) ## resolves the dependencies anew
-	@$(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url pyproject.toml -o requirements/runtime.lock
-	@$(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url pyproject.toml --group dev -c requirements/runtime.lock -o requirements/dev.lock
+	@$(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url pyproject.toml --extra evals --group dev -o requirements/dev.lock
+	@$(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url pyproject.toml -c requirements/dev.lock -o requirements/runtime.lock
 
 clean: ## removes the demo library and caches, keeps the .venv
 	@rm -rf $(DEMO_HOME) .pytest_cache .mypy_cache .ruff_cache

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from curator import __version__
-from curator.cli import admin, answers, curate, papers
+from curator.cli import admin, answers, curate, evaluate, papers
 from curator.cli.terminal import flags, put
 
 __all__ = ["app", "main"]
@@ -60,6 +60,7 @@ for group, functions in {
     for function in functions:
         app.command(rich_help_panel=group)(function)
 app.add_typer(admin.models, name="models")
+app.add_typer(evaluate.evaluate, name="eval")
 
 
 def main() -> None:
