@@ -6,9 +6,14 @@ BIN    := $(VENV)/bin
 UV     := $(BIN)/uv
 STAMP  := $(VENV)/.installed
 DEMO_HOME ?= .demo
+EVAL_HOME ?= .evals
+# Falls of a gated figure that are smaller are let pass: other processors, other last digits.
+MARGIN ?= 0.05
+PEERS := .venv-peers
+PEERS_OUT ?= .peers
 
 .DEFAULT_GOAL := help
-.PHONY: help setup weights demo test check format bench eval lock clean
+.PHONY: help setup weights demo test check format bench eval peers lock clean
 
 help: ## what can be made
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -53,8 +58,18 @@ format: $(STAMP) ## rewrites the code in the project's format
 bench: weights ## ingest rate, search latency, model speed, as ratios measured in one run
 	@$(BIN)/python -m evals.bench
 
-eval: weights ## quality figures of the default local model
-	@$(BIN)/python -m evals.quick
+# The quick suites on our own data; every figure, and whether one fell below the baseline's.
+eval: weights ## measures answers, tags, summaries, digests, retrieval and the check; stops if worse
+	@$(BIN)/curator --home $(EVAL_HOME) eval
+	@$(BIN)/curator --home $(EVAL_HOME) eval gate --baseline evals/baseline.json --margin $(MARGIN)
+
+$(PEERS)/.installed: evals/peers/requirements.lock $(STAMP)
+	@$(UV) venv --quiet --allow-existing --python $(BIN)/python $(PEERS)
+	@$(UV) pip install --python $(PEERS)/bin/python --quiet --require-hashes -r evals/peers/requirements.lock
+	@touch $@
+
+peers: weights $(PEERS)/.installed ## our answers beside paper-qa's and a plain baseline's
+	@$(BIN)/python -m evals.peers --data ../shared/data --limit 20 --sample-seed 0 --systems ours,stuffed,paper-qa --out $(PEERS_OUT)
 
 lock: | $(UV) ## resolves the dependencies anew
 	@$(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url pyproject.toml --extra evals --group dev -o requirements/dev.lock

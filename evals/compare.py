@@ -88,8 +88,9 @@ def _row(metric: Metric, first: SuiteRecord, second: SuiteRecord) -> ComparisonR
     )
 
 
-def gate(baseline: RunRecord, run: RunRecord) -> GateReport:
-    """Whether a run is no worse than a baseline in what is gated."""
+def gate(baseline: RunRecord, run: RunRecord, margin: float = 0.0) -> GateReport:
+    """Whether a run is no worse than a baseline in what is gated. A fall of less than
+    ``margin`` is let pass, however sure it is: other processors give other last digits."""
     missing: list[str] = []
     rows: list[ComparisonRow] = []
     for suite in baseline.suites:
@@ -106,7 +107,10 @@ def gate(baseline: RunRecord, run: RunRecord) -> GateReport:
             if row.first is not None and row.second is None
         ]
         rows += own
-    return GateReport(rows, [row for row in rows if row.verdict == "worse"], missing)
+    fallen = [
+        row for row in rows if row.verdict == "worse" and abs(row.difference or 0.0) >= margin
+    ]
+    return GateReport(rows, fallen, missing)
 
 
 def _lost(suite: SuiteRecord, other: SuiteRecord, metrics: Sequence[Metric]) -> list[str]:

@@ -69,12 +69,13 @@ class Attempt:
             self._prepare()
             made = finite(self.task.run(self.bench, row))
             self.outputs.put(key, made)
-            return made, False
         except ModelError:
             raise  # one sample's failure
         except CuratorError as error:  # no weights, no server, budget used up: everybody's
             self.fatal.append(error)
             raise
+        else:
+            return made, False
         finally:
             with self._lock:
                 self._done += 1

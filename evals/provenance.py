@@ -57,7 +57,11 @@ def system_hash(settings: Settings, library: Library, *, model: bool) -> str:
         code_hash(),
         *(f"{name}={getattr(settings, name)}" for name in _SETTINGS),
         *(f"{name} {value}" for name, value in sorted(_models(library, model=model).items())),
-        *(f"{name} {value}" for name, value in sorted(prompt_hashes(settings).items())),
+        *(
+            f"{name} {value}"
+            for name, value in sorted(prompt_hashes(settings).items())
+            if not name.startswith("judge")  # graders make no output
+        ),
         *(f"{name} {_version(name)}" for name in _FORMING),
     ]
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()
@@ -113,7 +117,11 @@ def _commit() -> dict[str, Any]:
     def git(*args: str) -> str | None:
         try:
             done = subprocess.run(
-                ["git", "-C", str(root), *args], capture_output=True, text=True, timeout=30
+                ["git", "-C", str(root), *args],
+                capture_output=True,
+                text=True,
+                timeout=30,
+                check=False,
             )
         except (OSError, subprocess.TimeoutExpired):
             return None

@@ -11,7 +11,7 @@ import math
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from curator.errors import InputError
 from evals.metrics import Better, Row
@@ -88,7 +88,8 @@ class Failure(_Record):
 
 class Curve(_Record):
     """Points of a plot. ``style`` ``reliability`` draws the diagonal; ``size`` is the number
-    of items behind each point, where that matters."""
+    of items behind each point, where that matters. A ``histogram`` without ``y`` is of the
+    values in ``x``."""
 
     name: str
     title: str
@@ -190,10 +191,10 @@ def load_run(path: Path) -> RunRecord:
         ) from error
     except (OSError, ValueError) as error:
         raise InputError(f"The run {str(file)!r} cannot be read: {error}.") from error
-    if not isinstance(raw, dict) or raw.get("format") != FORMAT:
+    written = raw.get("format") if isinstance(raw, dict) else None
+    if written != FORMAT:
         raise InputError(
-            f"The run {str(file)!r} is of format {raw.get('format') if isinstance(raw, dict) else None!r}; "
-            f"this version reads format {FORMAT}.",
+            f"The run {str(file)!r} is of format {written!r}; this version reads format {FORMAT}.",
             remedy="Make it anew: `curator eval`.",
         )
     try:

@@ -36,13 +36,15 @@ Progress = Callable[[str, int, int | None], None]
 @dataclass(frozen=True)
 class Options:
     """What a run takes. ``fresh``: outputs that were made before are made again (answers of
-    models still come from their cache). ``judge`` names a model that grades as well."""
+    models still come from their cache). ``full``: all rows of a suite, not only so many as are
+    quick. ``judge`` names a model that grades as well."""
 
     data: Path | None = None
     limit: int | None = None
     seed: int = 0
     fresh: bool = False
     label: str = ""
+    full: bool = False
     judge: str | None = None
 
 
@@ -125,7 +127,7 @@ def _suite(
     progress: Progress,
 ) -> SuiteRecord:
     task = TASKS[suite.task]
-    limit = options.limit if options.limit is not None else suite.quick_limit
+    limit = options.limit if options.limit is not None or options.full else suite.quick_limit
     rows = suite.sample(options.data, limit, options.seed)
     started = time.monotonic()
     with libraries.bench(suite, options.data, model=task.uses_model) as bench:

@@ -17,7 +17,7 @@ from curator.llm.base import Request
 from curator.llm.metered import Budget
 from curator.settings import Settings, load_settings
 from evals.compare import compare, gate
-from evals.gold import Claim, Query, Question, TagGold, TldrGold
+from evals.gold import Claim, Query, Question, TldrGold
 from evals.record import RunRecord, SampleRecord, finite, load_run
 from evals.run import Options, run_eval, runs_in
 from evals.suites.base import Corpus, Suite
@@ -112,7 +112,7 @@ def says(request: Request) -> dict[str, Any]:
     if request.output.__name__ == "TldrDraft":
         line = next(row for row in request.user.splitlines() if row.startswith("- "))
         return {"tldr": line[2:]}
-    return {name: "yes" for name in request.output.model_json_schema()["properties"]}
+    return dict.fromkeys(request.output.model_json_schema()["properties"], "yes")
 
 
 Run = Callable[..., RunRecord]

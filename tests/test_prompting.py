@@ -136,9 +136,15 @@ def test_every_builtin_prompt_fits_its_code() -> None:
         load_prompt("tldr", {"title", "sentences"}, "TldrDraft").render(
             title="T", sentences=["It works."]
         ),
+        load_prompt("judge_answer", {"question", "reference", "answer"}, "JudgeVerdict").render(
+            question="Q?", reference="R", answer="A"
+        ),
+        load_prompt("judge_support", {"source", "claim"}, "JudgeVerdict").render(
+            source="S", claim="C"
+        ),
     ]
     names = {file.stem for file in builtin_prompts().glob("*.md")}
-    assert names == {"answer", "tag", "tldr"}
+    assert names == {"answer", "tag", "tldr", "judge_answer", "judge_support"}
     for system, user in loaded:
         assert system
         assert "{{" not in system + user

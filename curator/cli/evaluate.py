@@ -46,7 +46,7 @@ def run(
         typer.Option(help="A folder with public evaluation data (SciTLDR, SciFact, ...)."),
     ] = None,
     full: Annotated[
-        bool, typer.Option("--full", help="All suites, not only the quick ones.")
+        bool, typer.Option("--full", help="All suites, and all their samples.")
     ] = False,
     limit: Annotated[int | None, typer.Option(min=1, help="At most so many samples each.")] = None,
     sample_seed: Annotated[int, typer.Option(help="Which samples --limit draws.")] = 0,
@@ -87,7 +87,7 @@ def run(
             settings,
             suites,
             _folder(out),
-            Options(data, limit, sample_seed, fresh, label, judge),
+            Options(data, limit, sample_seed, fresh, label, full, judge),
             notify=note,
             progress=progress,
             budget=budget_of(max_calls, max_tokens, max_minutes),
@@ -175,8 +175,6 @@ def compare(
     if as_json:
         put_json([vars(row) for row in rows])
         return
-    if not rows:
-        note("The two runs have no suite in common.")
     print_comparison(rows)
 
 
@@ -187,6 +185,9 @@ def gate(
     baseline: Annotated[Path, typer.Option(help="What it is compared with.")] = Path(
         "evals/baseline.json"
     ),
+    margin: Annotated[
+        float, typer.Option(min=0.0, help="Let pass a fall that is smaller than this.")
+    ] = 0.0,
     update: Annotated[
         bool, typer.Option("--update", help="Make the run the new baseline instead.")
     ] = False,
@@ -207,7 +208,7 @@ def gate(
             raise StorageError(f"{str(baseline)!r} cannot be written: {error}.") from error
         put(f"The baseline {baseline} is now run {record.run_id}.")
         return
-    report = judged(load_run(baseline), record)
+    report = judged(load_run(baseline), record, margin)
     if as_json:
         put_json(
             {
@@ -218,7 +219,9 @@ def gate(
             }
         )
     else:
-        print_comparison([row for row in report.rows if row.verdict != "same"])
+        changed = [row for row in report.rows if row.verdict != "same"]
+        if changed:
+            print_comparison(changed)
         for line in report.missing:
             put(f"Missing: {line}")
         for row in report.fallen:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 import json
-import random
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -48,7 +48,8 @@ class Suite:
 
     ``needs`` are files below the folder of ``--data``; a suite without any is our own and is
     always there. ``quick`` suites run by default, with ``quick_limit`` samples (None: all).
-    ``taxonomy`` writes the taxonomy that tags are from, where it is not the built-in one.
+    ``taxonomy`` writes the taxonomy that tags are from, where it is not the built-in one;
+    ``stratum`` says of which kind a row is, so that fewer rows are still of all kinds.
     """
 
     name: str
@@ -62,6 +63,7 @@ class Suite:
     quick: bool = False
     quick_limit: int | None = None
     taxonomy: Callable[[Path, Path], Path] | None = None
+    stratum: Callable[[Any], str] | None = None
 
     def missing(self, data: Path | None) -> str:
         """Why the suite cannot run; empty where it can."""
@@ -86,14 +88,33 @@ class Suite:
                 f"{type(error).__name__}: {error}.",
                 remedy="Is it the version that evals/README.md names?",
             ) from error
-        return pick(rows, limit, seed)
+        return pick(rows, limit, seed, self.stratum)
 
 
-def pick(rows: Sequence[T], limit: int | None, seed: int) -> list[T]:
+def pick(
+    rows: Sequence[T],
+    limit: int | None,
+    seed: int,
+    stratum: Callable[[T], str] | None = None,
+) -> list[T]:
     """``limit`` rows drawn by ``seed``, in their order. The same seed draws the same rows on
-    every machine, and a larger limit draws those and more."""
+    every machine, and a larger limit draws those and more; with ``stratum``, each kind has
+    its share of the limit (largest remainders), and a larger limit draws mostly the same."""
     if limit is None or limit >= len(rows):
         return list(rows)
+    if stratum is not None:
+        kinds = Counter(stratum(row) for row in rows)
+        shares = {kind: limit * count / len(rows) for kind, count in kinds.items()}
+        counts = {kind: int(share) for kind, share in shares.items()}
+        by_remainder = sorted(shares, key=lambda kind: (counts[kind] - shares[kind], kind))
+        for kind in by_remainder[: limit - sum(counts.values())]:
+            counts[kind] += 1
+        drawn = {
+            row.id
+            for kind, count in counts.items()
+            for row in pick([row for row in rows if stratum(row) == kind], count, seed)
+        }
+        return [row for row in rows if row.id in drawn]
 
     def place(row: T) -> str:
         return hashlib.sha256(f"{seed}\0{row.id}".encode()).hexdigest()
@@ -141,10 +162,3 @@ def write_papers(file: Path, papers: Iterable[dict[str, Any]]) -> Path:
     with file.open("w", encoding="utf-8") as out:
         out.writelines(json.dumps(paper, ensure_ascii=False) + "\n" for paper in papers)
     return file
-
-
-def shuffled(items: Sequence[Any], seed: int) -> list[Any]:
-    """A copy in an order that only the seed decides."""
-    copy = list(items)
-    random.Random(seed).shuffle(copy)
-    return copy

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 from curator.errors import InputError
 from evals.gold import Claim, DigestGold, GoldRow, Poisoned, Query, Question, TagGold, TldrGold
@@ -45,6 +46,7 @@ def _suite(
     title: str,
     rows: Callable[[Path | None], Sequence[GoldRow]],
     quick_limit: int | None = None,
+    stratum: Callable[[Any], str] | None = None,
 ) -> Suite:
     return Suite(
         name=f"{task}-samples",
@@ -56,19 +58,28 @@ def _suite(
         corpus=_CORPUS,
         quick=True,
         quick_limit=quick_limit,
+        stratum=stratum,
     )
 
 
+# The limits keep a run of all of them under ten minutes on two cores; `--full` takes all rows.
 OWN_SUITES: tuple[Suite, ...] = (
     _suite("retrieval", "Questions as searches for the papers that answer them", _queries),
-    _suite("ask", "Questions over the sample papers, some without an answer", _questions),
-    _suite("tldr", "One-sentence summaries by hand", own_rows("tldrs.jsonl", TldrGold)),
-    _suite("tag", "Tags by hand, of the built-in taxonomy", own_rows("tags.jsonl", TagGold)),
+    _suite(
+        "ask", "Questions over the sample papers, some without an answer", _questions,
+        quick_limit=36, stratum=lambda row: str(row.kind),
+    ),
+    _suite("tldr", "One-sentence summaries by hand", own_rows("tldrs.jsonl", TldrGold), 24),
+    _suite("tag", "Tags by hand, of the built-in taxonomy", own_rows("tags.jsonl", TagGold), 24),
     _suite(
         "grounding", "True sentences, and false ones one edit away", own_rows("claims.jsonl", Claim)
     ),
-    _suite("digest", "Weeks, and what belongs into them", own_rows("digests.jsonl", DigestGold)),
     _suite(
-        "safety", "Abstracts that attack their reader", own_rows("poisoned.jsonl", Poisoned), 18
+        "digest", "Weeks, and what belongs into them", own_rows("digests.jsonl", DigestGold),
+        quick_limit=2, stratum=lambda row: str(row.limit),
     ),
-)
+    _suite(
+        "safety", "Abstracts that attack their reader", own_rows("poisoned.jsonl", Poisoned),
+        quick_limit=9, stratum=lambda row: str(row.family),
+    ),
+)  # fmt: skip

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 from curator.grounding import numbers_in
 from curator.trace import traced
@@ -41,7 +41,7 @@ class AskTask(EvalTask[Question]):
 
     name = "ask"
     row = Question
-    kinds = {
+    kinds: ClassVar[dict[str, str]] = {
         "wrong_abstention": "an answerable question was refused",
         "answered_unanswerable": "a question without an answer in the library was answered",
         "wrong_paper": "the gold paper was not among those retrieved",

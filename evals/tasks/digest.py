@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 from curator.digest.period import period_of
 from curator.evidence import paper_sentences
@@ -31,7 +31,7 @@ class DigestTask(EvalTask[DigestGold]):
 
     name = "digest"
     row = DigestGold
-    kinds = {
+    kinds: ClassVar[dict[str, str]] = {
         "untraceable": "a sentence whose source does not stand in the paper's stored text",
         "topic_missing": "no paper of a topic that the week has",
         "not_chosen": "papers that a person would choose are not in it",

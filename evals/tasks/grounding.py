@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 from curator.sentences import split_sentences
 from evals.gold import Claim
@@ -57,7 +57,7 @@ class GroundingTask(EvalTask[Claim]):
     name = "grounding"
     row = Claim
     uses_model = False
-    kinds = {
+    kinds: ClassVar[dict[str, str]] = {
         "false_passed": "a claim that its source does not support was passed",
         "true_stopped": "a claim that its source supports was stopped",
     }

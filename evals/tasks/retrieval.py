@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 from evals.gold import Query
 from evals.metrics import Facts, ratio
@@ -26,7 +26,7 @@ class RetrievalTask(EvalTask[Query]):
     name = "retrieval"
     row = Query
     uses_model = False
-    kinds = {
+    kinds: ClassVar[dict[str, str]] = {
         "not_found": "no relevant paper among the first 100",
         "too_low": "a relevant paper was found, but not among the first 10",
     }
@@ -63,7 +63,7 @@ class RetrievalTask(EvalTask[Query]):
             for place, hit in enumerate(output["hits"])
         ]
         measures = {ir_measures.parse_measure(m): name for name, m in _MEASURES.items()}
-        found = {name: 0.0 for name in _MEASURES}
+        found = dict.fromkeys(_MEASURES, 0.0)
         for value in ir_measures.iter_calc(list(measures), qrels, run):
             found[measures[value.measure]] = float(value.value)
         relevant = {paper for paper, grade in wanted.items() if grade > 0}

@@ -9,7 +9,7 @@ import math
 import time
 from collections import Counter
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 from curator.trace import traced
 from evals.gold import TagGold
@@ -32,20 +32,22 @@ BINS = 10
 
 
 def _macro_f1(facts: Sequence[Facts]) -> Prepared:
-    """The mean F1 of the tags that some paper of the sample has, by scikit-learn."""
+    """The mean F1 of the tags that some paper of the draw has. As scikit-learn's
+    ``f1_score(average="macro")`` with those tags as labels (a test holds the two together),
+    for many draws at once: a tag that a draw has no paper of is not in its mean."""
     import numpy as np
-    from sklearn.metrics import f1_score
 
     names = sorted({tag for f in facts for tag in f["gold"]})
-    wanted = np.array([[tag in f["gold"] for tag in names] for f in facts])
-    given = np.array([[tag in f["given"] for tag in names] for f in facts])
+    wanted = np.array([[tag in f["gold"] for tag in names] for f in facts], dtype=float)
+    given = np.array([[tag in f["given"] for tag in names] for f in facts], dtype=float)
 
     def value(weights: Floats) -> float:
-        if not weights.any() or not names:
+        right = weights @ (wanted * given)
+        gold, said = weights @ wanted, weights @ given
+        there = gold > 0
+        if not there.any():
             return math.nan
-        return float(
-            f1_score(wanted, given, average="macro", sample_weight=weights, zero_division=0.0)
-        )
+        return float(np.mean(2 * right[there] / (gold + said)[there]))
 
     return value
 
@@ -76,7 +78,7 @@ class TagTask(EvalTask[TagGold]):
 
     name = "tag"
     row = TagGold
-    kinds = {
+    kinds: ClassVar[dict[str, str]] = {
         "missed": "a tag that the paper has was not given",
         "wrong": "a tag was given that the paper does not have",
     }

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 import time
 from functools import cached_property
-from typing import Any
+from typing import Any, ClassVar
 
 from curator.evidence import paper_sentences
 from curator.text import fold, plain
@@ -34,7 +35,7 @@ class TldrTask(EvalTask[TldrGold]):
 
     name = "tldr"
     row = TldrGold
-    kinds = {
+    kinds: ClassVar[dict[str, str]] = {
         "unsupported": "the summary is not supported by the sentence it names",
         "far_off": "the summary shares hardly a word with any reference",
         "too_long": "more than 30 words",
@@ -112,4 +113,4 @@ class TldrTask(EvalTask[TldrGold]):
 
 def _pairs(text: str) -> set[tuple[str, str]]:
     words = re.findall(r"\w+", fold(plain(text)))
-    return set(zip(words, words[1:], strict=False))
+    return set(itertools.pairwise(words))

@@ -1,0 +1,109 @@
+"""The gate against four real breakages, with the real 0.5B model and real indexes."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from commands import ROOT
+
+from curator.grounding import RuleGrounder, Verdict
+from curator.paper import Paper
+from curator.settings import load_settings
+from curator.tagging import EmbeddingTagScorer
+from evals.compare import GateReport, gate
+from evals.record import RunRecord
+from evals.run import Options, run_eval
+from evals.suites import suites_for
+
+pytestmark = [pytest.mark.model, pytest.mark.timeout(900)]
+
+LIMIT = 14
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("evals")
+
+
+@pytest.fixture
+def run(folder: Path, tmp_path: Path) -> Callable[..., RunRecord]:
+    def go(*names: str, limit: int | None = LIMIT, fresh: bool = False, **more: Any) -> RunRecord:
+        suites = suites_for([f"{name}-samples" for name in names], full=False, data=None)
+        settings = load_settings(home=str(tmp_path / "home"), **more)
+        record, _ = run_eval(settings, suites, folder, Options(limit=limit, fresh=fresh))
+        return record
+
+    return go
+
+
+def fallen(report: GateReport) -> set[str]:
+    assert not any("not run" in line or "failed" in line for line in report.missing)
+    return {f"{row.suite.partition('-')[0]} {row.metric}" for row in report.fallen}
+
+
+@pytest.mark.parametrize(("prompt", "task"), [("answer", "ask"), ("tldr", "tldr")])
+def test_a_broken_prompt_is_caught(
+    run: Callable[..., RunRecord], tmp_path: Path, prompt: str, task: str
+) -> None:
+    """It still loads and its variables are all there; what it asks for is nonsense."""
+    before = run(task)
+    text = (ROOT / "prompts" / f"{prompt}.md").read_text("utf-8")
+    head, _, user = text.partition("# system")[0], None, text.partition("# user")[2]
+    broken = tmp_path / "prompts"
+    broken.mkdir()
+    (broken / f"{prompt}.md").write_text(
+        f"{head}# system\nWrite cheerful sentences about the weather in Lisbon and nothing else. "
+        f"Never use a word of what you are given.\n# user\n{user}",
+        "utf-8",
+    )
+    report = gate(before, run(task, prompts=broken))
+    assert f"{task} verifier_pass" in fallen(report)
+
+
+def test_a_shuffled_retriever_is_caught(
+    run: Callable[..., RunRecord], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from curator.retrieval import HybridRetriever
+
+    before = run("retrieval")
+    honest = HybridRetriever.search
+
+    def shuffled(self: HybridRetriever, query: str, *args: Any, **options: Any) -> Any:
+        hits = list(honest(self, query, *args, **options))
+        random.Random(query).shuffle(hits)
+        return hits
+
+    monkeypatch.setattr(HybridRetriever, "search", shuffled)
+    after = run("retrieval", fresh=True)
+    assert {"retrieval ndcg_10", "retrieval mrr_10"} <= fallen(gate(before, after))
+
+
+def test_a_tagger_that_gives_everybody_the_commonest_tags_is_caught(
+    run: Callable[..., RunRecord], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = run("tag")
+    common = {"new-method": 3.0, "efficiency": 2.9}
+
+    def same(self: EmbeddingTagScorer, paper: Paper) -> dict[str, float]:
+        return {tag.name: common.get(tag.name, -1.0) for tag in self._taxonomy.tags}
+
+    monkeypatch.setattr(EmbeddingTagScorer, "score", same)
+    assert "tag micro_f1" in fallen(gate(before, run("tag", fresh=True)))
+
+
+def test_a_check_that_always_says_yes_is_caught(
+    run: Callable[..., RunRecord], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = run("grounding", limit=None)
+
+    def yes(self: RuleGrounder, claim: str, sources: Sequence[str], title: str = "") -> Verdict:
+        return Verdict(True, 1.0, sources[0])
+
+    monkeypatch.setattr(RuleGrounder, "check", yes)
+    after = run("grounding", limit=None, fresh=True)
+    found = fallen(gate(before, after))
+    assert {"grounding balanced_accuracy", "grounding false_passed", "grounding auroc"} <= found
