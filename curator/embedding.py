@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -105,7 +106,8 @@ class ApiEmbedder:
         self.name = f"openai:{model}"
         self._model = model
         self._client = make_client(settings)
-        base = settings.openai_base_url or "default"
+        # Without credentials: the fingerprint stands in the index and in logs.
+        base = re.sub(r"//[^@/]*@", "//", settings.openai_base_url or "default")
         self.fingerprint = f"{self.name} at {base}; {TEXT_RECIPE}"
 
     def embed(self, texts: Sequence[str]) -> Vectors:

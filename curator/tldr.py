@@ -28,7 +28,7 @@ __all__ = ["TldrDraft", "TldrWriter", "key_sentence"]
 MAX_WORDS = 30
 
 # To be raised when the way a TLDR is made changes.
-RECIPE = "tldr 3"
+RECIPE = "tldr 4"
 
 # Found on SciTLDR's training part, see key_sentence.
 CUE_BONUS = 0.1
@@ -127,6 +127,8 @@ def key_sentence(paper: Paper, embedder: Embedder) -> str:
     sentences = paper_sentences(paper)
     if not sentences:
         return paper.title
+    # A question says what a paper is about and nothing of what it found.
+    sentences = [s for s in sentences if not s.rstrip().endswith("?")] or sentences
     texts = [plain(paper.title), f"{plain(paper.title)}. {plain(paper.abstract)}"]
     vectors = embedder.embed([*texts, *map(plain, sentences)])
     title, whole, rest = vectors[0], vectors[1], vectors[2:]

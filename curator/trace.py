@@ -17,7 +17,8 @@ __all__ = ["Call", "Check", "Trace", "note_call", "note_check", "traced"]
 @dataclass(frozen=True)
 class Call:
     """One answer of a model. From the cache, it still says what it cost when it was made;
-    ``valid`` is whether it fitted its schema. Seconds are of wall time."""
+    ``valid`` is whether it fitted its schema, ``failed`` that there was no answer at all (no
+    server, too many requests). Seconds are of wall time."""
 
     prompt: str
     model: str
@@ -27,6 +28,7 @@ class Call:
     completion_tokens: int
     seconds: float
     calls: int = 1
+    failed: bool = False
 
 
 @dataclass(frozen=True)

@@ -1,9 +1,10 @@
 """Two runs side by side, and the gate that a change has to pass.
 
 A metric is worse when the interval of the paired difference lies wholly on its bad side: the
-fall is larger than chance among these samples explains. The gate also stops a run in which a
-suite of the baseline, or the score of a sample, has gone missing, since what is not measured
-cannot be seen to fall.
+fall is larger than chance among these samples explains. Where there are too few clusters for
+an interval, the gate goes by the size of the fall; where a metric is to be perfect, any fall
+counts. The gate also stops a run in which a suite of the baseline, the score of a sample or a
+gated metric has gone missing, since what is not measured cannot be seen to fall.
 """
 
 from __future__ import annotations
@@ -16,7 +17,12 @@ from evals.metrics import Better, Metric, difference
 from evals.record import RunRecord, SuiteRecord
 from evals.tasks import TASKS
 
-__all__ = ["ComparisonRow", "GateReport", "compare", "gate"]
+__all__ = ["ComparisonRow", "GateReport", "compare", "gate", "smaller"]
+
+# A fall that counts where fewer than five clusters leave no interval.
+FEW_MARGIN = 0.1
+# Without a draft there is nothing to measure, which need not be worse.
+_OF_DRAFTS = ("schema_valid", "verifier_pass")
 
 Verdict = Literal["better", "worse", "same", "not comparable"]
 
@@ -39,6 +45,7 @@ class ComparisonRow:
     n: int
     verdict: Verdict
     gate: bool = False
+    exact: bool = False
 
 
 @dataclass(frozen=True)
@@ -85,6 +92,7 @@ def _row(metric: Metric, first: SuiteRecord, second: SuiteRecord) -> ComparisonR
         n=found.n,
         verdict=verdict,
         gate=metric.gate,
+        exact=metric.exact,
     )
 
 
@@ -98,22 +106,53 @@ def gate(baseline: RunRecord, run: RunRecord, margin: float = 0.0) -> GateReport
         if other is None:
             missing.append(f"{suite.name} was not run")
             continue
+        if suite.task not in TASKS:
+            missing.append(f"{suite.name}: there is no task {suite.task!r} any more")
+            continue
         metrics = [m for m in TASKS[suite.task].metrics if m.gate]
-        missing += _lost(suite, other, metrics)
+        known = {metric.name for metric in metrics}
+        missing += [
+            f"{suite.name}: {metric.title} is gated no longer"
+            for metric in suite.metrics
+            if metric.gate and metric.name not in known
+        ]
+        missing += lost_scores(suite, other, metrics)
         own = [_row(metric, suite, other) for metric in metrics]
         missing += [
             f"{suite.name}: {row.title} is no longer measured"
             for row in own
-            if row.first is not None and row.second is None
+            if row.first is not None and row.second is None and row.metric not in _OF_DRAFTS
         ]
         rows += own
-    fallen = [
-        row for row in rows if row.verdict == "worse" and abs(row.difference or 0.0) >= margin
-    ]
-    return GateReport(rows, fallen, missing)
+    return GateReport(rows, [row for row in rows if _fell(row, margin)], missing)
 
 
-def _lost(suite: SuiteRecord, other: SuiteRecord, metrics: Sequence[Metric]) -> list[str]:
+def _fell(row: ComparisonRow, margin: float) -> bool:
+    change = row.difference or 0.0
+    fall = change if row.better == "lower" else -change
+    if row.better == "neither" or fall <= 0:
+        return False
+    if row.exact:
+        return True
+    if row.low is None:
+        return fall > max(margin, FEW_MARGIN)
+    return row.verdict == "worse" and fall >= margin
+
+
+def smaller(baseline: RunRecord, run: RunRecord) -> list[str]:
+    """What a baseline measures and a run does not: making the run the new baseline would
+    gate less than before."""
+    found = []
+    for suite in baseline.suites:
+        other = run.suite(suite.name)
+        if other is None:
+            found.append(f"{suite.name} was not run")
+        elif suite.task in TASKS:
+            found += lost_scores(suite, other, [m for m in TASKS[suite.task].metrics if m.gate])
+    return found
+
+
+def lost_scores(suite: SuiteRecord, other: SuiteRecord, metrics: Sequence[Metric]) -> list[str]:
     """Samples and scores that the baseline has and the run lacks."""
     mine = {row.id: row for row in suite.rows() if row.facts is not None}
     theirs = {row.id: row for row in other.rows()}

@@ -25,15 +25,18 @@ def grouped(
     """Failures by kind, the most frequent first; what could not be run or scored at all is a
     kind of its own."""
     found: dict[str, list[Example]] = {}
+    hit: dict[str, set[str]] = {}
     for row, sample in zip(rows, samples, strict=True):
         if sample.facts is None:
             kind = "not_run" if sample.status == "failed" else "not_scored"
             asked = _short(next(iter(sample.input.values()), ""))
             example = Example(sample=row.id, asked=asked, expected="", got=_short(sample.reason))
             found.setdefault(kind, []).append(example)
+            hit.setdefault(kind, set()).add(row.id)
             continue
         output = {**sample.output, "trace": sample.trace}
         for finding in task.found(row, output, sample.facts):
+            hit.setdefault(finding.kind, set()).add(row.id)
             found.setdefault(finding.kind, []).append(
                 Example(
                     sample=row.id,
@@ -51,11 +54,11 @@ def grouped(
         Failure(
             kind=kind,
             meaning=meanings[kind],
-            count=len(examples),
+            count=len(hit[kind]),
             of=len(samples),
             examples=examples[:EXAMPLES],
         )
-        for kind, examples in sorted(found.items(), key=lambda item: (-len(item[1]), item[0]))
+        for kind, examples in sorted(found.items(), key=lambda item: (-len(hit[item[0]]), item[0]))
     ]
 
 

@@ -27,6 +27,7 @@ from curator.errors import CuratorError, ModelError
 from evals.gold import GoldRow
 from evals.metrics import Metric, Row
 from evals.outputs import Outputs
+from evals.provenance import prompt_hashes
 from evals.record import SampleRecord, finite
 from evals.suites.base import Suite
 from evals.tasks.base import Bench, EvalTask
@@ -52,6 +53,7 @@ class Attempt:
     workers: int = 1
     progress: Callable[[int, int], None] = lambda _done, _of: None
     provenance: dict[str, Any] = field(default_factory=dict)
+    prompts: dict[str, str] = field(default_factory=dict)
     fatal: list[BaseException] = field(default_factory=list)
     _done: int = 0
     _prepared: bool = False
@@ -68,7 +70,8 @@ class Attempt:
                 return found, True
             self._prepare()
             made = finite(self.task.run(self.bench, row))
-            self.outputs.put(key, made)
+            if not _passing(made) and prompt_hashes(self.bench.library.settings) == self.prompts:
+                self.outputs.put(key, made)
         except ModelError:
             raise  # one sample's failure
         except CuratorError as error:  # no weights, no server, budget used up: everybody's
@@ -86,6 +89,13 @@ class Attempt:
             if not self._prepared:
                 self.task.prepare(self.bench)
                 self._prepared = True
+
+
+def _passing(output: dict[str, Any]) -> bool:
+    """Whether an output is what it is because something was not to be had for the moment (a
+    server, a budget): such a one is measured, and not kept."""
+    calls = output.get("trace", {}).get("calls", ())
+    return bool(output.get("incomplete")) or any(call["failed"] for call in calls)
 
 
 @solver

@@ -8,6 +8,7 @@ enough gold to check it, its figures are labelled so.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -18,7 +19,6 @@ from evals.metrics import Row, ratio
 from evals.record import MetricRecord, SampleRecord, SuiteRecord, Table, finite
 
 if TYPE_CHECKING:
-    from curator.library import Library
     from curator.llm.metered import MeteredLLM
 
 __all__ = ["JudgeVerdict", "judge_run"]
@@ -36,20 +36,18 @@ class JudgeVerdict(BaseModel):
 
 
 def judge_run(
-    spec: str,
-    library: Library,
+    llm: MeteredLLM,
+    folder: Path | None,
     suites: Iterable[SuiteRecord],
     notify: Callable[[str], None],
     progress: Callable[[str, int, int | None], None],
 ) -> None:
-    """Has the model ``spec`` grade the answers and claims of a run; adds what it says to the
-    suites' metrics, tables and notes.
+    """Has a model grade the answers and claims of a run; adds what it says to the suites'
+    metrics, tables and notes. ``folder`` may hold other prompts than the built-in ones.
 
     Raises:
         MissingError, BudgetExhausted: as the commands.
     """
-    llm = library.open_model(spec)
-    folder = library.settings.prompts
     for suite in suites:
         if suite.task == "ask":
             prompt = load_prompt(
@@ -78,7 +76,7 @@ def judge_run(
         for done, (sample, values, gold) in enumerate(graded, 1):
             _grade(llm, prompt, sample, values, gold)
             progress(f"judging {suite.name}", done, len(graded))
-        _summarise(suite, spec, [sample for sample, _, _ in graded])
+        _summarise(suite, llm.name, [sample for sample, _, _ in graded])
         notify(suite.notes[-1])
 
 

@@ -73,11 +73,12 @@ class Libraries:
                 library.index()
 
                 @contextmanager
-                def beside(paper: Mapping[str, Any]) -> Iterator[Bench]:
-                    with self._copy(template, model=model) as other:
-                        file = other.home.root / "added.jsonl"
-                        file.write_text(json.dumps(dict(paper)) + "\n", "utf-8")
-                        other.add([str(file)])
+                def beside(paper: Mapping[str, Any] | None) -> Iterator[Bench]:
+                    with self._copy(template, model=model, taxonomy=taxonomy) as other:
+                        if paper is not None:
+                            file = other.home.root / "added.jsonl"
+                            file.write_text(json.dumps(dict(paper)) + "\n", "utf-8")
+                            other.add([str(file)])
                         yield Bench(other)
 
                 yield Bench(library, beside)
@@ -121,10 +122,15 @@ class Libraries:
                 "code": code_hash(),
                 "embedder": self.owner.embedder.fingerprint,
             }
-            home = self._folder / "libraries" / f"{corpus.name}-{made_of['papers']}"
+            # Another reader or embedder may make other papers or vectors of the same files.
+            name = hashlib.sha256(json.dumps(made_of, sort_keys=True).encode()).hexdigest()[:16]
+            home = self._folder / "libraries" / f"{corpus.name}-{name}"
             ready = home / _READY
-            if ready.is_file() and json.loads(ready.read_text("utf-8")) == made_of:
+            if ready.is_file():
                 return home
+            for old in home.parent.glob(f"{corpus.name}-*"):
+                if old != home:
+                    shutil.rmtree(old, ignore_errors=True)
             with self._open(home) as library:
                 library.embedder = self.owner.embedder
                 report = library.add([str(file) for file in files])
@@ -136,7 +142,9 @@ class Libraries:
                     )
                 if not library.catalog.papers.count():
                     raise InputError(f"No paper could be read for the papers {corpus.name!r}.")
-            ready.write_text(json.dumps(made_of), "utf-8")
+            part = ready.with_suffix(".part")
+            part.write_text(json.dumps(made_of), "utf-8")
+            part.replace(ready)
         return home
 
 

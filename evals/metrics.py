@@ -42,6 +42,8 @@ RESAMPLES = 2000
 # A statistic is computed anew for each draw, a ratio for all draws at once.
 STATISTIC_RESAMPLES = 300
 LEVEL = 0.95
+# Fewer clusters than this say nothing about how far another draw would be off.
+MIN_CLUSTERS = 5
 
 
 @dataclass(frozen=True)
@@ -79,17 +81,20 @@ class Difference:
     high: float | None
     p: float | None
     n: int
+    clusters: int = 0
 
 
 @dataclass(frozen=True)
 class Metric:
-    """A number about a suite. ``gate``: a fall of it stops a change."""
+    """A number about a suite. ``gate``: a fall of it stops a change; ``exact``: any fall at
+    all, since it is to be perfect."""
 
     name: str
     title: str
     better: Better = "higher"
     gate: bool = False
     unit: str = ""
+    exact: bool = False
 
     def usable(self, facts: Facts | None) -> bool | None:
         """Whether the metric applies to a sample; None where it could not be scored."""
@@ -115,14 +120,17 @@ class Metric:
         whole = self.values([used], np.ones((1, len(used))))[0][0]
         if not math.isfinite(whole):
             return Estimate(None, None, None, len(used), unscored, len(names))
-        draws = self.values([used], _draws(len(names), members, self.resamples, seed))[0]
-        low, high = self._interval(draws, whole, used, len(names))
+        low, high = self._bounds(whole, used, len(names))
+        if low is None and len(names) >= MIN_CLUSTERS:
+            draws = self.values([used], _draws(len(names), members, self.resamples, seed))[0]
+            low, high = _percentiles(draws, whole)
         return Estimate(float(whole), low, high, len(used), unscored, len(names))
 
-    def _interval(
-        self, draws: Floats, whole: float, rows: Sequence[Row], clusters: int
-    ) -> tuple[float, float]:
-        return _percentiles(draws, whole)
+    def _bounds(
+        self, whole: float, rows: Sequence[Row], clusters: int
+    ) -> tuple[float | None, float | None]:
+        """An interval that is known without drawing, if there is one."""
+        return None, None
 
 
 @dataclass(frozen=True)
@@ -134,10 +142,10 @@ class _Ratio(Metric):
             return None
         try:
             parts = self.parts(facts)
-        except (KeyError, TypeError):  # a fact that is missing or None
+            # NaN and infinity are grades that could not be computed.
+            return parts if parts is not None and all(map(math.isfinite, parts)) else None
+        except (KeyError, TypeError, ValueError):  # a fact that is missing or None
             return None
-        # NaN and infinity are grades that could not be computed.
-        return parts if parts is not None and all(map(math.isfinite, parts)) else None
 
     def usable(self, facts: Facts | None) -> bool | None:
         parts = self._parts(facts)
@@ -152,17 +160,17 @@ class _Ratio(Metric):
                 found.append(np.where(sums[:, 1] != 0, sums[:, 0] / sums[:, 1], np.nan))
         return found
 
-    def _interval(
-        self, draws: Floats, whole: float, rows: Sequence[Row], clusters: int
-    ) -> tuple[float, float]:
-        parts = [self._parts(row.facts) for row in rows]
-        if whole in (0.0, 1.0) and all(p in ((0.0, 1.0), (1.0, 1.0)) for p in parts):
+    def _bounds(
+        self, whole: float, rows: Sequence[Row], clusters: int
+    ) -> tuple[float | None, float | None]:
+        parts = [self._parts(row.facts) or (0.0, 0.0) for row in rows]
+        if whole in (0.0, 1.0) and all(0 <= num <= den for num, den in parts):
             # "None of 40" is no certainty, though every resample of it is the same.
             from scipy.stats import binomtest
 
             wilson = binomtest(int(whole) * clusters, clusters).proportion_ci(LEVEL, "wilson")
             return float(wilson.low), float(wilson.high)
-        return _percentiles(draws, whole)
+        return None, None
 
 
 def ratio(
@@ -173,6 +181,7 @@ def ratio(
     better: Better = "higher",
     gate: bool = False,
     unit: str = "",
+    exact: bool = False,
 ) -> Metric:
     """A ratio of sums. ``parts`` may name a fact, whose mean it then is; a fact that is None
     was not scored, one that is absent does not apply."""
@@ -184,8 +193,8 @@ def ratio(
                 return (0.0, 0.0)
             return None if facts[fact] is None else (float(facts[fact]), 1.0)
 
-        return _Ratio(name, title, better, gate, unit, mean)
-    return _Ratio(name, title, better, gate, unit, parts)
+        return _Ratio(name, title, better, gate, unit, exact, mean)
+    return _Ratio(name, title, better, gate, unit, exact, parts)
 
 
 Prepared = Callable[[Floats], float]
@@ -194,17 +203,21 @@ Prepared = Callable[[Floats], float]
 @dataclass(frozen=True)
 class Statistic(Metric):
     """A function of all samples. ``prepare`` gets the facts of those that count and returns
-    the value as a function of their weights; NaN where it is not defined."""
+    the value as a function of their weights; NaN where it is not defined. A sample of which
+    one of the facts ``needs`` is missing or not finite was not scored."""
 
     prepare: Callable[[Sequence[Facts]], Prepared] = lambda _: lambda _: math.nan
-    applies: Callable[[Facts], bool | None] = lambda _: True
+    applies: Callable[[Facts], bool] = lambda _: True
+    needs: tuple[str, ...] = ()
 
     @property
     def resamples(self) -> int:
         return STATISTIC_RESAMPLES
 
     def usable(self, facts: Facts | None) -> bool | None:
-        return None if facts is None else self.applies(facts)
+        if facts is None or not all(_whole(facts.get(name)) for name in self.needs):
+            return None
+        return self.applies(facts)
 
     def values(self, tables: Sequence[Sequence[Row]], weights: Floats) -> list[Floats]:
         found = []
@@ -212,6 +225,13 @@ class Statistic(Metric):
             compute = self.prepare([row.facts or {} for row in rows])
             found.append(np.array([compute(w) for w in weights]))
         return found
+
+
+def _whole(value: Any) -> bool:
+    """Whether a fact is there, and finite in whatever depth."""
+    if isinstance(value, list):
+        return all(map(_whole, value))
+    return value is not None and not (isinstance(value, float) and not math.isfinite(value))
 
 
 def difference(
@@ -232,17 +252,19 @@ def difference(
     one = [values[0] for values in metric.values(tables, np.ones((1, len(pairs))))]
     a, b = (float(v) if math.isfinite(v) else None for v in one)
     if a is None or b is None:
-        return Difference(a, b, None, None, None, None, len(pairs))
+        return Difference(a, b, None, None, None, None, len(pairs), len(names))
+    if len(names) < MIN_CLUSTERS:
+        return Difference(a, b, b - a, None, None, None, len(pairs), len(names))
     drawn = metric.values(tables, _draws(len(names), members, metric.resamples, seed))
     change = drawn[1] - drawn[0]
     change = change[np.isfinite(change)]
     if not len(change):
-        return Difference(a, b, b - a, None, None, None, len(pairs))
+        return Difference(a, b, b - a, None, None, None, len(pairs), len(names))
     low, high = _percentiles(change, b - a)
     # The share of draws on the other side of zero, twice; one is added so that it is never 0.
     side = min(int((change <= 0).sum()), int((change >= 0).sum()))
     p = min(1.0, 2 * (side + 1) / (len(change) + 1))
-    return Difference(a, b, b - a, low, high, p, len(pairs))
+    return Difference(a, b, b - a, low, high, p, len(pairs), len(names))
 
 
 def _clusters(rows: Sequence[Row]) -> tuple[list[str], NDArray[np.int64]]:

@@ -12,7 +12,9 @@ import json
 from pathlib import Path
 from typing import Any
 
+from evals import libraries
 from evals.gold import GoldRow
+from evals.tasks import base
 from evals.tasks.base import EvalTask
 
 __all__ = ["Outputs"]
@@ -26,10 +28,11 @@ class Outputs:
 
     @staticmethod
     def key(task: EvalTask[Any], row: GoldRow, papers: str, system: str) -> str:
-        """Names an output by all that it depends on: the task's code, the row, the papers,
-        and the system (`evals.provenance.system_hash`)."""
-        code = inspect.getsource(inspect.getmodule(type(task)) or type(task))
-        parts = (task.name, str(task.recipe), code, row.model_dump_json(), papers, system)
+        """Names an output by all that it depends on: the code that asks for it, the row, the
+        papers, and the system (`evals.provenance.system_hash`)."""
+        modules = (inspect.getmodule(type(task)), base, libraries)
+        code = "".join(inspect.getsource(module) for module in modules if module)
+        parts = (task.name, code, row.model_dump_json(), papers, system)
         return hashlib.sha256("\0".join(parts).encode()).hexdigest()
 
     def get(self, key: str) -> dict[str, Any] | None:

@@ -28,16 +28,21 @@ PACKAGES = (
     "llama-cpp-python", "numpy", "onnxruntime", "openai", "pydantic", "rouge-score",
     "scikit-learn", "scipy", "sqlalchemy", "tantivy", "tokenizers",
 )  # fmt: skip
-_FORMING = ("chromadb", "langgraph", "llama-cpp-python", "onnxruntime", "tantivy", "tokenizers")
+_FORMING = (
+    "chromadb", "jinja2", "langgraph", "llama-cpp-python", "numpy", "onnxruntime", "openai",
+    "pydantic", "tantivy", "tokenizers",
+)  # fmt: skip
 # Where things lie, and what is secret, is nobody's business who reads a log.
 _PRIVATE = {"home", "models_dir", "openai_api_key", "openai_base_url", "prompts", "taxonomy"}
+_MODELS_OF = ("model", "fallback_model", "embedding", "reranker")
 # Settings that change an output, or how it is made.
-_SETTINGS = ("model", "fallback_model", "embedding", "reranker", "context_tokens")
+_SETTINGS = ("model", "fallback_model", "embedding", "reranker", "context_tokens", "threads")
 
 
 def provenance(settings: Settings, library: Library, *, model: bool) -> dict[str, Any]:
-    """All of it, for the log. Models that no suite of the run uses are not named."""
+    """All of it, for the log; without the language model, where no suite of the run uses it."""
     shown = settings.model_dump(mode="json", exclude=_PRIVATE)
+    shown |= {name: _without_folder(shown[name]) for name in _MODELS_OF if shown[name]}
     return {
         **_commit(),
         "version": curator.__version__,
@@ -49,6 +54,14 @@ def provenance(settings: Settings, library: Library, *, model: bool) -> dict[str
         "packages": {name: _version(name) for name in PACKAGES},
         "machine": _machine(),
     }
+
+
+def _without_folder(spec: str) -> str:
+    """``local:/home/me/x.gguf`` → ``local:x.gguf``."""
+    kind, _, name = spec.partition(":")
+    if kind != "local" or name.startswith("hf:") or "/" not in name.replace("\\", "/"):
+        return spec
+    return f"local:{Path(name).name}"
 
 
 def system_hash(settings: Settings, library: Library, *, model: bool) -> str:

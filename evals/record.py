@@ -160,19 +160,26 @@ class RunRecord(_Record):
 
     def baseline(self) -> RunRecord:
         """The run without texts: what ``gate`` needs, small enough to keep beside the code."""
+        no_text: dict[str, Any] = {
+            "input": {},
+            "target": {},
+            "output": {},
+            "trace": {},
+            "reason": "",
+        }
         bare = [
             suite.model_copy(
                 update={
                     "failures": [], "curves": [], "tables": [], "log": None,
                     "samples": [
-                        s.model_copy(update={"input": {}, "target": {}, "output": {}, "trace": {}})
+                        s.model_copy(update=no_text)
                         for s in suite.samples
                     ],
                 }
             )
             for suite in self.suites
         ]  # fmt: skip
-        return self.model_copy(update={"suites": bare})
+        return self.model_copy(update={"suites": bare, "skipped": []})
 
 
 def load_run(path: Path) -> RunRecord:
@@ -187,7 +194,8 @@ def load_run(path: Path) -> RunRecord:
     except FileNotFoundError as error:
         raise InputError(
             f"There is no evaluation run in {str(path)!r}.",
-            remedy="`curator eval runs` lists those that there are.",
+            remedy="`curator eval runs` lists those that there are; `curator eval gate --update` "
+            "makes the last one a baseline.",
         ) from error
     except (OSError, ValueError) as error:
         raise InputError(f"The run {str(file)!r} cannot be read: {error}.") from error

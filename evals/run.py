@@ -7,21 +7,21 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from curator.errors import UsageError
-from curator.llm.metered import Budget
-from curator.locks import writer_lock
+from curator.errors import StorageError, UsageError
+from curator.llm.metered import Budget, Usage
 from curator.settings import Settings
 from evals.failures import grouped
 from evals.inspection import Attempt, measure
 from evals.libraries import Libraries
 from evals.outputs import Outputs
-from evals.provenance import provenance, system_hash
+from evals.provenance import prompt_hashes, provenance, system_hash
 from evals.record import MetricRecord, RunRecord, SampleRecord, SuiteRecord, finite
 from evals.suites.base import Suite
 from evals.tasks import TASKS
@@ -77,43 +77,84 @@ def run_eval(
         raise UsageError("No suite can be run.", remedy="Give --data DIR, or choose others.")
     order = list(TASKS)
     chosen.sort(key=lambda suite: order.index(suite.task))
-    folder.mkdir(parents=True, exist_ok=True)
-    started = datetime.now(UTC)
-    run_id = f"{started:%Y%m%d-%H%M%S}-{secrets.token_hex(3)}"
-    place = folder / "runs" / run_id
-    with writer_lock(folder / "eval.lock", notify):
+    with _alone(folder):
+        started = datetime.now(UTC)
+        run_id = f"{started:%Y%m%d-%H%M%S}-{secrets.token_hex(3)}"
+        place = folder / "runs" / run_id
         libraries = Libraries(settings, folder, notify=notify, progress=progress, budget=budget)
         try:
+            # A judge that is not to be had is better found now than after hours.
+            judge = libraries.owner.open_model(options.judge) if options.judge else None
             any_model = any(TASKS[suite.task].uses_model for suite in chosen)
             about = provenance(settings, libraries.owner, model=any_model)
             about |= {"seed": options.seed, "limit": options.limit}
-            records = []
-            for suite in chosen:
-                records.append(
-                    _suite(suite, settings, libraries, folder, place, options, about, progress)
+            records = [
+                _suite(suite, settings, libraries, folder, place, options, about, progress)
+                for suite in chosen
+            ]
+            models = [libraries.owner.llm] if any_model else []
+            if any_model and settings.fallback_model:
+                models.append(libraries.owner.fallback)
+
+            def save() -> RunRecord:
+                finished = datetime.now(UTC)
+                spent = sum((model.usage for model in models), Usage())
+                run = RunRecord(
+                    run_id=run_id,
+                    started=started.isoformat(timespec="seconds"),
+                    finished=finished.isoformat(timespec="seconds"),
+                    seconds=round((finished - started).total_seconds(), 1),
+                    label=options.label,
+                    provenance=about,
+                    usage=asdict(spent),
+                    suites=records,
+                    skipped=skipped,
                 )
-            if options.judge:
+                place.mkdir(parents=True, exist_ok=True)
+                run.save(place / "run.json")
+                return run
+
+            run = save()
+            if judge is not None:
                 from evals.judge import judge_run
 
-                judge_run(options.judge, libraries.owner, records, notify, progress)
-            usage = asdict(libraries.owner.llm.usage) if any_model else {}
+                about["models"] = {**about["models"], "judge": judge.identity}
+                models.append(judge)
+                judge_run(judge, settings.prompts, records, notify, progress)
+                run = save()
         finally:
             libraries.close()
-    finished = datetime.now(UTC)
-    run = RunRecord(
-        run_id=run_id,
-        started=started.isoformat(timespec="seconds"),
-        finished=finished.isoformat(timespec="seconds"),
-        seconds=round((finished - started).total_seconds(), 1),
-        label=options.label,
-        provenance=about,
-        usage=usage,
-        suites=records,
-        skipped=skipped,
-    )
-    place.mkdir(parents=True, exist_ok=True)
-    run.save(place / "run.json")
     return run, place
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """One evaluation at a time in a folder.
+
+    Raises:
+        StorageError: another one runs there, or the folder cannot be used.
+    """
+    from filelock import FileLock, Timeout
+
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(folder / "eval.lock")
+        lock.acquire(timeout=0.5)
+    except Timeout:
+        raise StorageError(
+            f"Another evaluation is running in {str(folder)!r}.",
+            remedy="Wait for it, or choose another folder with --out DIR.",
+            retryable=True,
+        ) from None
+    except OSError as error:
+        raise StorageError(
+            f"The folder {str(folder)!r} cannot be used ({error.strerror or error}).",
+            remedy="Choose another with --out DIR.",
+        ) from error
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def _suite(
@@ -139,6 +180,7 @@ def _suite(
             outputs=Outputs(folder / "outputs"),
             system=system_hash(settings, libraries.owner, model=task.uses_model),
             papers=_papers(bench.library),
+            prompts=prompt_hashes(settings),
             reuse=not options.fresh,
             workers=libraries.owner.llm.concurrency if task.uses_model else 1,
             progress=lambda done, of: progress(suite.name, done, of),
@@ -196,7 +238,9 @@ def _papers(library: Any) -> str:
 
     digest = hashlib.sha256(library.taxonomy.hash.encode())
     for paper in sorted(library.catalog.papers.select(), key=lambda p: p.id):
-        digest.update(f"{paper.id} {paper.text_hash} {paper.day} {paper.upvotes}\n".encode())
+        # `added` is when this copy was made; it counts only where a paper has no other day.
+        whole = replace(paper, added="", seq=0)
+        digest.update(f"{whole!r} {paper.text_hash} {paper.day}\n".encode(errors="replace"))
     return digest.hexdigest()
 
 

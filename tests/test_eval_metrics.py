@@ -49,6 +49,13 @@ class TestUnscored:
         )  # fmt: skip
         assert MEAN.estimate([]).value is None
 
+    @pytest.mark.parametrize("bad", [None, math.nan, "text"])
+    def test_a_part_that_is_no_number(self, bad: Any) -> None:
+        odd = Row("a", "a", {"tp": 1, "fp": bad, "fn": 0})
+        good = Row("b", "b", {"tp": 1, "fp": 0, "fn": 0})
+        found = F1.estimate([odd, good])
+        assert (found.value, found.n, found.unscored) == (1.0, 1, 1)
+
     def test_a_fact_that_a_metric_needs_and_that_is_missing(self) -> None:
         assert F1.estimate([Row("a", "a", {"tp": 1, "fp": 0})]).unscored == 1
 
@@ -75,13 +82,23 @@ class TestIntervals:
     def test_samples_of_one_cluster_are_no_independent_evidence(self) -> None:
         values = [0.0, 1.0] * 30
         alone = MEAN.estimate(rows(values))
-        # Thirty samples of each of two papers, that say the same: two samples, in truth.
-        pairs = [Row(str(i), str(i % 2), {"x": v}) for i, v in enumerate(values)]
+        # Ten samples of each of six papers, that say the same: six samples, in truth.
+        pairs = [Row(str(i), str(i % 6), {"x": v}) for i, v in enumerate(values)]
         together = MEAN.estimate(pairs)
-        assert together.clusters == 2 and alone.clusters == 60
+        assert together.clusters == 6 and alone.clusters == 60
         assert together.value == alone.value
-        assert together.low == 0.0 and together.high == 1.0
-        assert alone.low is not None and alone.low > 0.3
+        assert together.low is not None and together.high is not None
+        assert alone.low is not None and alone.high is not None
+        assert together.high - together.low > 2.5 * (alone.high - alone.low)
+
+    def test_four_clusters_have_no_interval(self) -> None:
+        found = MEAN.estimate(rows([0.1, 0.4, 0.3, 0.2]))
+        assert found.value == pytest.approx(0.25)
+        assert (found.low, found.high) == (None, None)
+
+    def test_none_of_many_in_few_samples_is_no_certainty_either(self) -> None:
+        found = F1.estimate([Row(n, n, {"tp": 0, "fp": 3, "fn": 2}) for n in "ab"])
+        assert found.value == 0.0 and found.high is not None and found.high > 0.5
 
     def test_none_of_forty_is_no_certainty(self) -> None:
         found = MEAN.estimate(rows([0.0] * 40))
@@ -113,12 +130,18 @@ class TestStatistic:
         prepare=lambda facts: (
             lambda weights: max(f["x"] for f, w in zip(facts, weights, strict=True) if w)
         ),
-        applies=lambda f: f["x"] is not None or None,
+        needs=("x",),
     )
 
     def test_it_sees_only_what_is_scored(self) -> None:
         found = self.MEDIAN.estimate(rows([0.2, None, 0.9]))
         assert (found.value, found.n, found.unscored) == (0.9, 2, 1)
+
+    @pytest.mark.parametrize("bad", [None, math.nan, [0.5, None], [[0.1, math.inf]]])
+    def test_a_fact_that_it_needs_and_that_is_not_whole(self, bad: Any) -> None:
+        found = self.MEDIAN.estimate([*rows([0.2]), Row("odd", "odd", {"x": bad})])
+        assert (found.value, found.n, found.unscored) == (0.2, 1, 1)
+        assert self.MEDIAN.estimate([Row("a", "a", {})]).unscored == 1
 
     def test_one_that_is_not_defined_has_no_value(self) -> None:
         lost = Statistic("lost", "lost", prepare=lambda _: lambda _: math.nan)
@@ -132,8 +155,13 @@ class TestDifference:
         assert found.high is not None and found.high < 0
         assert found.p is not None and found.p < 0.01
 
+    def test_one_sample_is_no_evidence_of_a_difference(self) -> None:
+        found = difference(MEAN, rows([0.62]), rows([0.5]))
+        assert found.value == pytest.approx(-0.12)
+        assert (found.low, found.high, found.p, found.clusters) == (None, None, None, 1)
+
     def test_no_change_is_no_difference(self) -> None:
-        table = rows([0.0, 1.0, 0.4])
+        table = rows([0.0, 1.0, 0.4, 0.3, 0.9])
         found = difference(MEAN, table, table)
         assert (found.value, found.low, found.high, found.p) == (0.0, 0.0, 0.0, 1.0)
 
@@ -167,3 +195,69 @@ class TestDifference:
     def test_runs_without_a_common_sample(self) -> None:
         found = difference(MEAN, rows([1.0]), [Row("other", "other", {"x": 1.0})])
         assert found.n == 0 and found.value is None
+
+
+class TestAgainstLibraries:
+    """Our own sums, where many draws are made at once, are what scikit-learn computes."""
+
+    def test_macro_f1(self) -> None:
+        from sklearn.metrics import f1_score
+
+        from evals.tasks.tag import _macro_f1
+
+        rng = np.random.default_rng(0)
+        names = list("abcdef")
+        for _ in range(20):
+            facts = [
+                {
+                    "gold": [n for n in names if rng.random() < 0.3],
+                    "given": [n for n in names if rng.random() < 0.3],
+                }
+                for _ in range(12)
+            ]
+            labels = sorted({n for f in facts for n in f["gold"]})
+            truth = [[n in f["gold"] for n in labels] for f in facts]
+            said = [[n in f["given"] for n in labels] for f in facts]
+            wanted = f1_score(truth, said, average="macro", zero_division=0.0)
+            assert _macro_f1(facts)(np.ones(12)) == pytest.approx(wanted)
+
+    def test_balanced_accuracy(self) -> None:
+        from sklearn.metrics import balanced_accuracy_score
+
+        from evals.tasks.grounding import _balanced_accuracy
+
+        rng = np.random.default_rng(1)
+        for _ in range(20):
+            truth, said = rng.integers(0, 2, (2, 30)).astype(bool)
+            weights = rng.integers(1, 4, 30).astype(float)
+            facts = [
+                {"supported": bool(t), "passed": bool(s)} for t, s in zip(truth, said, strict=True)
+            ]
+            wanted = balanced_accuracy_score(truth, said, sample_weight=weights)
+            assert _balanced_accuracy(facts)(weights) == pytest.approx(wanted)
+
+    def test_calibration_error(self) -> None:
+        from evals.tasks.tag import _calibration_error
+
+        sure = {"confidences": [[0.9, True]] * 9 + [[0.9, False]]}
+        vain = {"confidences": [[0.9, False]] * 10}
+        assert _calibration_error([sure])(np.ones(1)) == pytest.approx(0.0)
+        assert _calibration_error([vain])(np.ones(1)) == pytest.approx(0.9)
+        assert math.isnan(_calibration_error([{"confidences": []}])(np.ones(1)))
+
+
+@pytest.mark.parametrize(
+    ("said", "ways", "share"),
+    [
+        ("It gains 3% there.", [["3%"]], 1.0),
+        ("It gains 13% there.", [["3%"]], 0.0),
+        ("It gains 3.5% there.", [["3"]], 0.0),
+        ("From 14.8 to 8.2.", [["4.8"], ["8.2"]], 0.5),
+        (r"It gains 5\% on T\"ulu.", [["5%"], ["tülu"]], 1.0),
+        ("Foundation Models, human data", [["FMs", "foundation model"], ["human"]], 1.0),
+    ],
+)
+def test_what_must_be_said(said: str, ways: list[list[str]], share: float) -> None:
+    from evals.tasks.base import held
+
+    assert held(said, ways) == share

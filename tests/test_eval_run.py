@@ -11,7 +11,7 @@ import pytest
 from commands import inline, write_lines
 from fakes import FakeEmbedder, OverlapReranker, ScriptedLLM
 
-from curator.errors import BudgetExhausted, InputError, ModelError, UsageError
+from curator.errors import BudgetExhausted, InputError, ModelError, StorageError, UsageError
 from curator.grounding import RuleGrounder, Verdict
 from curator.llm.base import Request
 from curator.llm.metered import Budget
@@ -258,6 +258,19 @@ class TestUnscored:
         assert found is not None
         assert (found.count("failed"), found.count("scored")) == (1, 4)
 
+    def test_an_output_that_a_lost_server_spoilt_is_not_kept(
+        self, run: Run, llm: ScriptedLLM
+    ) -> None:
+        llm._script = lambda _: ModelError("429 too many requests", retryable=True)
+        spoilt = run(ASK)
+        assert value(spoilt, "ask-small", "quoted").value == 1.0
+        assert value(spoilt, "ask-small", "schema_valid").value is None  # no answer is no misfit
+        llm._script = says
+        before = len(llm.requests)
+        again = run(ASK)
+        assert len(llm.requests) == before + 4
+        assert value(again, "ask-small", "schema_valid").value == 1.0
+
     def test_an_answer_that_does_not_fit_its_schema_is_seen(
         self, run: Run, llm: ScriptedLLM
     ) -> None:
@@ -292,9 +305,10 @@ class TestGate:
         )
         after = run(GROUNDING, fresh=True)
         fallen = {row.metric for row in gate(before, after).fallen}
-        assert "false_passed" in fallen
+        assert "false_passed" in fallen and "balanced_accuracy" in fallen
 
     def test_a_suite_or_a_sample_that_went_missing_is_stopped(self, run: Run) -> None:
+        # Four samples are too few for an interval; what must be perfect is stopped all the same.
         both, one = run(TLDR, RETRIEVAL), run(TLDR)
         assert gate(both, one).missing == ["retrieval-small was not run"]
         few = run(TLDR, RETRIEVAL, limit=2)
@@ -302,13 +316,40 @@ class TestGate:
         assert not report.passed
         assert any("2 of 4 samples were not run" in line for line in report.missing)
 
+    def test_what_must_be_perfect_may_not_fall_at_all(self, run: Run) -> None:
+        before = run(TLDR)
+        after = before.model_copy(deep=True)
+        facts = after.suites[0].samples[0].facts
+        assert facts is not None
+        facts["unsupported"] = 1.0
+        assert [row.metric for row in gate(before, after, margin=0.5).fallen] == ["unsupported"]
+
+    def test_without_an_interval_the_size_of_the_fall_counts(self, run: Run) -> None:
+        before = run(TLDR)
+        for change, stopped in ((-0.05, []), (-0.3, ["rouge1"])):
+            after = before.model_copy(deep=True)
+            for sample in after.suites[0].samples:
+                assert sample.facts is not None
+                sample.facts["rouge1"] += change
+            assert [row.metric for row in gate(before, after).fallen] == stopped
+
+    def test_a_metric_that_is_gated_no_longer_is_named(self, run: Run) -> None:
+        before = run(TLDR)
+        before.suites[0].metrics[0].name = "former"
+        report = gate(before, before)
+        assert any("gated no longer" in line for line in report.missing)
+        before.suites[0].task = "former"
+        assert any("no task" in line for line in gate(before, before).missing)
+
     def test_compare_names_what_changed(self, run: Run, llm: ScriptedLLM) -> None:
         first = run(ASK)
         llm.identity = "other@2"
         llm._script = lambda request: "no json"
-        rows = {row.metric: row for row in compare(first, run(ASK))}
-        assert rows["schema_valid"].verdict == "worse"
-        assert rows["must_include"].verdict == "same"
+        second = run(ASK)
+        rows = {row.metric: row for row in compare(first, second)}
+        assert (rows["schema_valid"].first, rows["schema_valid"].second) == (1.0, 0.0)
+        assert rows["must_include"].difference == 0.0
+        assert "schema_valid" in {row.metric for row in gate(first, second).fallen}
 
 
 class TestRun:
@@ -344,7 +385,9 @@ class TestRun:
     def test_suites_without_their_data_are_skipped_and_said(self, run: Run, tmp_path: Path) -> None:
         far = suite("tldr-far", "tldr", [], needs=("far.jsonl",))
         record = run(far, RETRIEVAL, data=tmp_path)
-        assert record.skipped == [{"suite": "tldr-far", "reason": f"far.jsonl not in {tmp_path}"}]
+        assert record.skipped == [
+            {"suite": "tldr-far", "reason": "far.jsonl not in the folder of --data"}
+        ]
         with pytest.raises(UsageError, match="No suite"):
             run(far)
 
@@ -424,10 +467,48 @@ class TestCommand:
         base = tmp_path / "base.json"
         made = inline("eval", "gate", "--baseline", base, "--update", "--out", tmp_path / "e")
         assert made.code == 0
-        passed = inline("eval", "gate", "--baseline", base, "--out", tmp_path / "e", "--json")
+        few = inline("eval", "-t", "retrieval-samples", "--limit", "2", "--out", tmp_path / "e")
+        assert few.code == 0
+        shrunk = inline("eval", "gate", "--baseline", base, "--update", "--out", tmp_path / "e")
+        assert shrunk.code == 2 and "measures less" in shrunk.err
+        stopped = inline("eval", "gate", "--baseline", base, "--out", tmp_path / "e")
+        assert stopped.code == 1 and "Stopped" in stopped.out
+        passed = inline(
+            "eval",
+            "gate",
+            place.name,
+            "--baseline",
+            base,
+            "--baseline",
+            base,
+            "--out",
+            tmp_path / "e",
+            "--json",
+        )
         assert passed.code == 0 and passed.json["passed"]
-        compared = inline("eval", "compare", place.name, "last", "--out", tmp_path / "e", "--json")
+        (runs_in(tmp_path / "e")[-1] / "run.json").write_text("{")
+        listed = inline("eval", "runs", "--out", tmp_path / "e", "--json")
+        assert [row["run_id"] for row in listed.json] == [place.name]
+        assert "cannot be read" in listed.err
+        compared = inline(
+            "eval", "compare", place.name, place.name, "--out", tmp_path / "e", "--json"
+        )
         assert {row["verdict"] for row in compared.json} <= {"same", "not comparable"}
+
+    def test_two_at_once(self, run: Run, tmp_path: Path) -> None:
+        from filelock import FileLock
+
+        (tmp_path / "evals").mkdir()
+        with (
+            FileLock(tmp_path / "evals" / "eval.lock"),
+            pytest.raises(StorageError, match="Another evaluation"),
+        ):
+            run(RETRIEVAL)
+
+    def test_a_folder_that_cannot_be_used(self, llm: ScriptedLLM, tmp_path: Path) -> None:
+        (tmp_path / "file").write_text("")
+        done = inline("eval", "-t", "retrieval", "--out", tmp_path / "file" / "e")
+        assert done.code == 3 and "--out" in done.err
 
     @pytest.mark.parametrize(
         ("args", "said"),

@@ -269,7 +269,7 @@ def test_a_name_like_no_other_still_lists_them() -> None:
 def test_without_their_data_shared_suites_say_what_is_missing(suite: Suite, tmp_path: Path) -> None:
     assert not suite.quick
     assert suite.missing(None) == "needs --data DIR"
-    assert suite.missing(tmp_path) == f"{', '.join(suite.needs)} not in {tmp_path}"
+    assert suite.missing(tmp_path) == f"{', '.join(suite.needs)} not in the folder of --data"
     with pytest.raises(InputError, match="--data"):
         suite.sample(None, None, 0)
     with pytest.raises(InputError, match="cannot be read"):

@@ -133,3 +133,13 @@ def test_the_recipe_names_model_prompt_and_embedder(catalog: Catalog, tmp_path: 
         )
     }
     assert len(recipes) == 4
+
+
+def test_a_question_is_no_summary() -> None:
+    asks = paper(
+        "Seeing at night",
+        "Can a network learn seeing at night without a camera? It reaches 71% on DarkBench.",
+    )
+    assert key_sentence(asks, FakeEmbedder()) == "It reaches 71% on DarkBench."
+    only = paper("Seeing", "Can networks learn to see at night?")
+    assert key_sentence(only, FakeEmbedder()) == "Can networks learn to see at night?"

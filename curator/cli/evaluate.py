@@ -146,7 +146,12 @@ def runs(out: Out = None, as_json: AsJson = False) -> None:
     from evals.record import load_run
     from evals.run import runs_in
 
-    found = [load_run(path) for path in runs_in(_folder(out))]
+    found = []
+    for path in runs_in(_folder(out)):
+        try:
+            found.append(load_run(path))
+        except InputError as error:  # one old or damaged run hides no other
+            note(error.message)
     if as_json:
         put_json([r.model_dump(mode="json", include={"run_id", "started", "label"}) for r in found])
         return
@@ -191,17 +196,26 @@ def gate(
     update: Annotated[
         bool, typer.Option("--update", help="Make the run the new baseline instead.")
     ] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="With --update: though it measures less than the old.")
+    ] = False,
     out: Out = None,
     as_json: AsJson = False,
 ) -> None:
     """Exit with 1 where a gated metric fell by more than its interval."""
     _needed()
     from evals.compare import gate as judged
+    from evals.compare import smaller
     from evals.record import load_run
     from evals.report.terminal import print_comparison
 
     record = _load(run, out)
     if update:
+        if baseline.exists() and not force and (less := smaller(load_run(baseline), record)):
+            raise InputError(
+                f"The run measures less than the baseline: {'; '.join(less)}.",
+                remedy="Run all that the baseline has, or add --force.",
+            )
         try:
             record.baseline().save(baseline)
         except OSError as error:
@@ -225,9 +239,12 @@ def gate(
         for line in report.missing:
             put(f"Missing: {line}")
         for row in report.fallen:
+            interval = "no interval: too few clusters"
+            if row.low is not None and row.high is not None:
+                interval = f"95 % [{row.low:+.3f}, {row.high:+.3f}]"
             put(
                 f"Fell: {row.suite}: {row.title}: {row.first:.3f} to {row.second:.3f} "
-                f"(difference {row.difference:+.3f}, 95 % [{row.low:+.3f}, {row.high:+.3f}])"
+                f"(difference {row.difference:+.3f}, {interval})"
             )
         same = sum(row.verdict == "same" for row in report.rows)
         put(

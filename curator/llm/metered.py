@@ -172,8 +172,9 @@ class MeteredLLM:
         spent = Usage(llm_calls=1)  # a call that fails was a call
         try:
             answer = self.backend.complete(request)
-        except ModelError:
-            self._note(prompt, spent, valid=False, cached=False)
+        except ModelError as error:
+            failed = not isinstance(error, ModelOutputError)
+            self._note(prompt, spent, valid=False, cached=False, failed=failed)
             raise
         else:
             spent = Usage(
@@ -198,7 +199,9 @@ class MeteredLLM:
         self._cache.put(stored)
         return stored, spent
 
-    def _note(self, prompt: Prompt, made: Usage, *, valid: bool, cached: bool) -> None:
+    def _note(
+        self, prompt: Prompt, made: Usage, *, valid: bool, cached: bool, failed: bool = False
+    ) -> None:
         note_call(
             Call(
                 prompt.name,
@@ -209,6 +212,7 @@ class MeteredLLM:
                 made.completion_tokens,
                 made.seconds,
                 made.llm_calls,
+                failed,
             )
         )
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import re
-import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -96,11 +95,11 @@ def write_report(run: RunRecord, history: Sequence[RunRecord], path: Path) -> No
     suites, in any order."""
     part = path.with_suffix(".part")
     # A lone surrogate is shown as its code point, so everything is UTF-8.
-    part.write_text(_render(run, history, path.parent), "utf-8", newline="\n")
+    part.write_text(_render(run, history), "utf-8", newline="\n")
     part.replace(path)
 
 
-def _render(run: RunRecord, history: Sequence[RunRecord], folder: Path) -> str:
+def _render(run: RunRecord, history: Sequence[RunRecord]) -> str:
     anchor = _Anchors()
     for own in ("summary", "over-time", "skipped", "provenance", "top"):
         anchor(own)
@@ -134,7 +133,7 @@ def _render(run: RunRecord, history: Sequence[RunRecord], folder: Path) -> str:
         runs=_runs(runs),
         skipped=show.skipped_of(run),
         facts=list(_provenance(run)),
-        command=f"inspect view --log-dir {shlex.quote(str(folder / 'logs'))}",
+        command="inspect view --log-dir logs",
         example=EXAMPLE,
     )
 

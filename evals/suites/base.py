@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 import json
+import zlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -72,7 +73,7 @@ class Suite:
         if data is None:
             return "needs --data DIR"
         absent = [name for name in self.needs if not (data / name).exists()]
-        return f"{', '.join(absent)} not in {data}" if absent else ""
+        return f"{', '.join(absent)} not in the folder of --data" if absent else ""
 
     def sample(self, data: Path | None, limit: int | None, seed: int) -> list[GoldRow]:
         """The rows, or ``limit`` of them drawn by ``seed``, in their order.
@@ -82,11 +83,19 @@ class Suite:
         """
         try:
             rows = list(self.rows(data))
-        except (KeyError, TypeError, ValueError, OSError, EOFError) as error:
+        except (
+            LookupError,
+            TypeError,
+            ValueError,
+            AttributeError,
+            OSError,
+            EOFError,
+            zlib.error,
+        ) as error:
             raise InputError(
                 f"The data of the suite {self.name} cannot be read: "
                 f"{type(error).__name__}: {error}.",
-                remedy="Is it the version that evals/README.md names?",
+                remedy="Is it whole, and the data that docs/evaluation.md names?",
             ) from error
         return pick(rows, limit, seed, self.stratum)
 

@@ -47,6 +47,7 @@ class AskTask(EvalTask[Question]):
         "wrong_paper": "the gold paper was not among those retrieved",
         "evidence_missed": "the gold paper was found, its sentence was not chosen as evidence",
         "not_said": "the sentence was among the evidence, the answer does not say what it must",
+        "wrong_citation": "it says what it must, and cites another paper than the gold one",
         "unsupported": "a sentence is not supported by what it cites",
         "unsupported_number": "a number in a sentence does not stand in what it cites",
     }
@@ -72,6 +73,7 @@ class AskTask(EvalTask[Question]):
             lambda f: (f["unsupported"], f["sentences"]),
             better="lower",
             gate=True,
+            exact=True,
         ),
         ratio(
             "wrong_numbers",
@@ -79,6 +81,7 @@ class AskTask(EvalTask[Question]):
             lambda f: (f["wrong_numbers"], f["sentences"]),
             better="lower",
             gate=True,
+            exact=True,
         ),
         ratio(
             "quoted",
@@ -105,7 +108,7 @@ class AskTask(EvalTask[Question]):
         *COMMON,
         ratio(
             "first_sentence",
-            "seconds to the first sentence",
+            "seconds to the first sentence (answers)",
             "first_sentence",
             better="lower",
             unit="s",
@@ -121,12 +124,15 @@ class AskTask(EvalTask[Question]):
 
     def run(self, bench: Bench, row: Question) -> Output:
         events: list[dict[str, Any]] = []
+        lost: list[str] = []
         first: list[float] = []
         started = time.perf_counter()
         with traced() as trace:
 
             def listen(event: dict[str, Any]) -> None:
-                if event["event"] in ("sentence", "abstained") and not first:
+                if event["event"] == "fallback_failed":
+                    lost.append(event["reason"])
+                if event["event"] == "sentence" and not first:
                     first.append(time.perf_counter() - started + waited(trace))
                 if event["event"] in ("retrieved", "evidence"):
                     events.append(event)
@@ -138,6 +144,7 @@ class AskTask(EvalTask[Question]):
             "events": events,
             "first_sentence": first[0] if first else None,
             "seconds": seconds,
+            "incomplete": lost,
             "trace": as_json(trace),
         }
 
@@ -201,7 +208,7 @@ class AskTask(EvalTask[Question]):
             for citation in sentence["citations"]:
                 matches = {p for p in row.evidence if overlap(citation["quote"], p) >= OVERLAP}
                 good = citation["paper_id"] in gold and bool(matches) and verdict.supported
-                counts["citations"] += bool(row.evidence)
+                counts["citations"] += bool(row.evidence) or row.kind == "unanswerable"
                 counts["good_citations"] += good
                 covered |= matches if good else set()
         # A refusal covers nothing; where there is no gold passage there is nothing to cover.
@@ -229,6 +236,8 @@ class AskTask(EvalTask[Question]):
                 found.append(finding("wrong_paper"))
             elif row.evidence and not facts["evidence_found"]:
                 found.append(finding("evidence_missed"))
+            elif facts.get("correct", 1.0) == 1.0:
+                found.append(finding("wrong_citation"))
             else:
                 found.append(finding("not_said"))
         return found
@@ -237,7 +246,7 @@ class AskTask(EvalTask[Question]):
         return [
             Curve(
                 name="latency",
-                title="Seconds to the first sentence (or refusal)",
+                title="Seconds to the first sentence",
                 x_label="seconds",
                 y_label="answers",
                 x=[f["first_sentence"] for f in facts if "first_sentence" in f],

@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
-from curator.text import fold, title_key
+from curator.text import fold, plain, title_key
 from curator.trace import Trace, traced
 from evals.gold import GoldRow
 from evals.metrics import Facts, Metric, ratio
@@ -42,10 +42,10 @@ class Finding:
 @dataclass
 class Bench:
     """Where a suite is measured: a library that holds its papers, and ``beside``, which
-    gives a copy of it with another paper added (for attacks)."""
+    gives a copy of it with another paper added, or with none."""
 
     library: Library
-    beside: Callable[[Mapping[str, Any]], Any] | None = None
+    beside: Callable[[Mapping[str, Any] | None], Any] | None = None
 
     @cached_property
     def by_title(self) -> dict[str, Paper]:
@@ -64,20 +64,20 @@ class Bench:
 
 
 class EvalTask(Generic[G]):
-    """One kind of output. ``recipe`` is to be raised when ``run`` changes what it gives."""
+    """One kind of output."""
 
     name: ClassVar[str]
     row: ClassVar[type[GoldRow]]
     metrics: ClassVar[tuple[Metric, ...]]
     kinds: ClassVar[dict[str, str]] = {}
     uses_model: ClassVar[bool] = True
-    recipe: ClassVar[int] = 1
 
     def prepare(self, bench: Bench) -> None:
         """What is to be done once, so that no sample is timed with it."""
 
     def run(self, bench: Bench, row: G) -> Output:
-        """The output for one row, made by our own code, as JSON."""
+        """The output for one row, made by our own code, as JSON. With ``incomplete``, where
+        something was not to be had for the moment; it is not kept then."""
         raise NotImplementedError
 
     def facts(self, bench: Bench, row: G, output: Output) -> dict[str, Any]:
@@ -135,7 +135,7 @@ def common_facts(output: Output, first_model: str, *, success: bool | None) -> d
         "llm_calls": sum(call["calls"] for call in calls),
         "tokens": sum(call["prompt_tokens"] + call["completion_tokens"] for call in calls),
         "model_seconds": sum(call["seconds"] for call in calls),
-        "drafts": len(calls),
+        "drafts": sum(not call["failed"] for call in calls),
         "valid_drafts": sum(call["valid"] for call in calls),
         "checked": len(checks),
         "passed": sum(check["supported"] for check in checks),
@@ -189,8 +189,16 @@ def held(text: str, groups: Sequence[Sequence[str]]) -> float | None:
     must be."""
     if not groups:
         return None
-    said = " ".join(text.lower().split())
-    return sum(any(way.lower() in said for way in ways) for ways in groups) / len(groups)
+    said = plain(text).casefold()
+    return sum(any(_says(said, way) for way in ways) for ways in groups) / len(groups)
+
+
+def _says(said: str, way: str) -> bool:
+    """Whether a text has a wording; "3%" does not stand in "13%", nor "4.8" in "14.8"."""
+    wanted = re.escape(plain(way).casefold())
+    before = r"(?<![\d.])" if way[:1].isdigit() else ""
+    after = r"(?!\.?\d)" if way[-1:].isdigit() else ""
+    return re.search(before + wanted + after, said) is not None
 
 
 def overlap(quote: str, passage: str) -> float:

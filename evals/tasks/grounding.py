@@ -62,8 +62,16 @@ class GroundingTask(EvalTask[Claim]):
         "true_stopped": "a claim that its source supports was stopped",
     }
     metrics = (
-        Statistic("balanced_accuracy", "balanced accuracy", gate=True, prepare=_balanced_accuracy),
-        Statistic("auroc", "AUROC of the score", gate=True, prepare=_auroc),
+        Statistic(
+            "balanced_accuracy",
+            "balanced accuracy",
+            gate=True,
+            prepare=_balanced_accuracy,
+            needs=("supported", "passed"),
+        ),
+        Statistic(
+            "auroc", "AUROC of the score", gate=True, prepare=_auroc, needs=("supported", "score")
+        ),
         ratio(
             "false_passed",
             "false claims that were passed",

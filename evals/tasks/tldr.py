@@ -8,7 +8,6 @@ import time
 from functools import cached_property
 from typing import Any, ClassVar
 
-from curator.evidence import paper_sentences
 from curator.text import fold, plain
 from curator.trace import traced
 from evals.gold import TldrGold
@@ -45,8 +44,15 @@ class TldrTask(EvalTask[TldrGold]):
         ratio("rouge2", "ROUGE-2 F (best reference)", "rouge2"),
         ratio("rougeL", "ROUGE-L F (best reference)", "rougeL", gate=True),
         ratio("compression", "words of the abstract per word", "compression", better="neither"),
-        ratio("novelty", "word pairs not in the abstract", "novelty", better="neither"),
-        ratio("unsupported", "unsupported summaries", "unsupported", better="lower", gate=True),
+        ratio("novelty", "word pairs not in title and abstract", "novelty", better="neither"),
+        ratio(
+            "unsupported",
+            "unsupported summaries",
+            "unsupported",
+            better="lower",
+            gate=True,
+            exact=True,
+        ),
         ratio("written", "summaries that the model wrote", "written", better="neither"),
         *common(),
         ratio("seconds", "seconds per summary", "seconds", better="lower", unit="s"),
@@ -85,7 +91,7 @@ class TldrTask(EvalTask[TldrGold]):
             name: max(score[name].fmeasure for score in scores)
             for name in ("rouge1", "rouge2", "rougeL")
         }
-        verdict = bench.library.grounder.check(text, paper_sentences(paper), paper.title)
+        verdict = bench.library.grounder.check(text, [output["quote"]], paper.title)
         unsupported = output["quote"] not in paper.text or not verdict.supported
         pairs = _pairs(text)
         return {
