@@ -12,6 +12,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,10 @@ from curator.library import Library
 from curator.llm.base import Completion, Request
 from curator.text import plain
 from curator.tldr import TldrDraft
-from evals.data import SAMPLES, SHARED, rows
+from evals.suites.base import read_rows
+from evals.suites.own import SAMPLES
+
+SHARED = Path(__file__).parents[2] / "shared" / "data"
 
 COUNT = 3000
 EMBEDDED = 256
@@ -57,7 +61,7 @@ def _source(folder: Path) -> Path:
         return SAMPLES
     file = folder / "papers.jsonl"
     with file.open("w") as out:
-        for row in rows("arxiv_100k.jsonl.gz", COUNT):
+        for row in islice(read_rows(SHARED / "arxiv_100k.jsonl.gz"), COUNT):
             fields = {name: row[name] for name in ("title", "abstract")}
             out.write(json.dumps({**fields, "arxiv_id": row["id"]}) + "\n")
     return file
