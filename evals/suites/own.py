@@ -69,8 +69,8 @@ OWN_SUITES: tuple[Suite, ...] = (
         "ask", "Questions over the sample papers, some without an answer", _questions,
         quick_limit=24, stratum=lambda row: str(row.kind),
     ),
-    _suite("tldr", "One-sentence summaries by hand", own_rows("tldrs.jsonl", TldrGold), 18),
-    _suite("tag", "Tags by hand, of the built-in taxonomy", own_rows("tags.jsonl", TagGold), 20),
+    _suite("tldr", "One-sentence summaries by hand", own_rows("tldrs.jsonl", TldrGold), 16),
+    _suite("tag", "Tags by hand, of the built-in taxonomy", own_rows("tags.jsonl", TagGold), 16),
     _suite(
         "grounding", "True sentences, and false ones one edit away", own_rows("claims.jsonl", Claim)
     ),
