@@ -74,8 +74,9 @@ def compare(first: RunRecord, second: RunRecord) -> list[ComparisonRow]:
 def _row(metric: Metric, first: SuiteRecord, second: SuiteRecord) -> ComparisonRow:
     found = difference(metric, first.rows(), second.rows())
     verdict: Verdict = "same"
-    if found.value != 0.0 and (found.low is None or found.high is None):
-        verdict = "not comparable"
+    if found.low is None or found.high is None:
+        # Too few clusters for an interval; where nothing changed, none is needed.
+        verdict = "same" if found.value == 0.0 else "not comparable"
     elif metric.better != "neither" and (found.low > 0 or found.high < 0):
         verdict = "better" if (found.low > 0) == (metric.better == "higher") else "worse"
     return ComparisonRow(
