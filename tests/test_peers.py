@@ -400,17 +400,17 @@ class TestSample:
 
 def test_table() -> None:
     pytest.importorskip("scipy")
-    answered = [Row(str(n), str(n), facts(seconds=float(n))) for n in range(4)]
+    answered = [Row(str(n), str(n), facts(seconds=float(n))) for n in range(6)]
     made = table({"ours": answered, "stuffed": [Row("1", "1", None)], "paper-qa": []})
     lines = {line.split("|")[1].strip(): line.split("|")[2:-1] for line in made.splitlines()}
     assert [cell.strip() for cell in lines["questions asked (failed)"]] == [
-        "4 (0)",
+        "6 (0)",
         "1 (1)",
         "0 (0)",
     ]
-    assert lines["seconds"][0].strip().startswith("1.5 [") and "(n 4)" in lines["seconds"][0]
+    assert lines["seconds"][0].strip().startswith("2.5 [") and "(n 6)" in lines["seconds"][0]
     assert lines["seconds"][1].strip() == "–"
-    assert lines["tokens read"][0].strip() == "900 (n 4)"
+    assert lines["tokens read"][0].strip() == "900 (n 6)"
     assert all(metric.title in lines for metric in score.METRICS)
 
 
