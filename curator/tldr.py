@@ -96,7 +96,7 @@ class TldrWriter:
         if draft and len(draft.split()) <= MAX_WORDS and draft[-1] in ".!?":
             verdict = self._grounder.check(draft, sentences, paper.title)
             quoted = fold(draft).strip(". ") in fold(verdict.quote)
-            note_check(draft, verdict.supported, verdict.reason)
+            note_check(draft, verdict.supported, verdict.reason, verdict.score)
             if verdict.supported and not quoted and fold(draft).strip(".") != fold(paper.title):
                 return self._stored(paper, draft, "model", round(verdict.score, 3), verdict.quote)
         elif draft:

@@ -33,11 +33,13 @@ class Call:
 
 @dataclass(frozen=True)
 class Check:
-    """What the check said of one drafted sentence."""
+    """What the check said of one drafted sentence; ``score`` from 0 to 1 says how near it is
+    to its source, also where it did not pass."""
 
     text: str
     supported: bool
     reason: str = ""
+    score: float = 0.0
 
 
 @dataclass
@@ -77,6 +79,6 @@ def note_call(call: Call) -> None:
         trace.calls.append(call)
 
 
-def note_check(text: str, supported: bool, reason: str = "") -> None:
+def note_check(text: str, supported: bool, reason: str = "", score: float = 0.0) -> None:
     for trace in _open.get():
-        trace.checks.append(Check(text, supported, reason))
+        trace.checks.append(Check(text, supported, reason, round(score, 4)))

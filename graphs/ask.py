@@ -232,13 +232,14 @@ def _checked(
             note_check(text, False, "from evidence too far from the question")
             continue
         same_paper = [e for e in evidence if e.paper.id == own.paper.id and e is not own]
-        reason = ""
+        reason, nearest = "", 0.0
         for item in (own, *same_paper):
             verdict = context.grounder.check(text, [item.quote], item.paper.title)
             if not verdict.supported:
                 reason = reason or verdict.reason
+                nearest = max(nearest, verdict.score)
                 continue
-            note_check(text, True)
+            note_check(text, True, score=verdict.score)
             if fold(text).strip(". ") in fold(item.quote):
                 passed.setdefault(item.number, _quoted(item))
             else:
@@ -254,7 +255,7 @@ def _checked(
                 )
             break
         else:
-            note_check(text, False, reason)
+            note_check(text, False, reason, nearest)
     return passed
 
 

@@ -21,7 +21,7 @@ from evals.suites import suites_for
 
 pytestmark = [pytest.mark.model, pytest.mark.timeout(900)]
 
-LIMIT = 14
+LIMIT = 12
 
 
 @pytest.fixture(scope="module")
@@ -45,23 +45,26 @@ def fallen(report: GateReport) -> set[str]:
     return {f"{row.suite.partition('-')[0]} {row.metric}" for row in report.fallen}
 
 
-@pytest.mark.parametrize(("prompt", "task"), [("answer", "ask"), ("tldr", "tldr")])
+@pytest.mark.parametrize(
+    ("prompt", "task", "shown", "lost"),
+    [
+        ("answer", "ask", "({{ item.title }}) {{ item.quote }}", ""),
+        ("tldr", "tldr", "Title: {{ title }}", "Title: {{ title | length }}"),
+    ],
+)
 def test_a_broken_prompt_is_caught(
-    run: Callable[..., RunRecord], tmp_path: Path, prompt: str, task: str
+    run: Callable[..., RunRecord], tmp_path: Path, prompt: str, task: str, shown: str, lost: str
 ) -> None:
-    """It still loads and its variables are all there; what it asks for is nonsense."""
+    """It still loads and uses all its variables; the model just does not see the text."""
     before = run(task)
     text = (ROOT / "prompts" / f"{prompt}.md").read_text("utf-8")
-    head, _, user = text.partition("# system")[0], None, text.partition("# user")[2]
+    assert shown in text
+    text = text.replace(shown, lost).replace("- {{ sentence }}", "-")
     broken = tmp_path / "prompts"
     broken.mkdir()
-    (broken / f"{prompt}.md").write_text(
-        f"{head}# system\nWrite cheerful sentences about the weather in Lisbon and nothing else. "
-        f"Never use a word of what you are given.\n# user\n{user}",
-        "utf-8",
-    )
+    (broken / f"{prompt}.md").write_text(text, "utf-8")
     report = gate(before, run(task, prompts=broken))
-    assert f"{task} verifier_pass" in fallen(report)
+    assert f"{task} draft_score" in fallen(report)
 
 
 def test_a_shuffled_retriever_is_caught(

@@ -139,6 +139,7 @@ def common_facts(output: Output, first_model: str, *, success: bool | None) -> d
         "valid_drafts": sum(call["valid"] for call in calls),
         "checked": len(checks),
         "passed": sum(check["supported"] for check in checks),
+        "nearness": sum(check["score"] for check in checks),
         "escalated": any(call["model"] != first_model for call in calls),
     }
     if success is not None:
@@ -158,6 +159,13 @@ COMMON: tuple[Metric, ...] = (
         "verifier_pass",
         "drafted sentences that pass the check",
         lambda f: (f["passed"], f["checked"]),
+        gate=True,
+    ),
+    # What a prompt does to drafts that do not pass, and are replaced by quotes.
+    ratio(
+        "draft_score",
+        "how near drafts are to their source (the check's score)",
+        lambda f: (f["nearness"], f["checked"]),
         gate=True,
     ),
     ratio("escalation", "items that a second model was asked for", "escalated", better="neither"),
