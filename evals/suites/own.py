@@ -67,10 +67,10 @@ OWN_SUITES: tuple[Suite, ...] = (
     _suite("retrieval", "Questions as searches for the papers that answer them", _queries),
     _suite(
         "ask", "Questions over the sample papers, some without an answer", _questions,
-        quick_limit=24, stratum=lambda row: str(row.kind),
+        quick_limit=20, stratum=lambda row: str(row.kind),
     ),
-    _suite("tldr", "One-sentence summaries by hand", own_rows("tldrs.jsonl", TldrGold), 16),
-    _suite("tag", "Tags by hand, of the built-in taxonomy", own_rows("tags.jsonl", TagGold), 16),
+    _suite("tldr", "One-sentence summaries by hand", own_rows("tldrs.jsonl", TldrGold), 12),
+    _suite("tag", "Tags by hand, of the built-in taxonomy", own_rows("tags.jsonl", TagGold), 12),
     _suite(
         "grounding", "True sentences, and false ones one edit away", own_rows("claims.jsonl", Claim)
     ),
