@@ -13,6 +13,8 @@
     │   ├── ServerUnavailable   exit 3   a model server does not answer
     │   ├── IndexMismatch       exit 3   an index was built by another recipe
     │   └── StorageError        exit 3   the home is read-only, full or damaged
+    ├── FetchError              exit 1   a server did not give what it should
+    │   └── AddressRefused      exit 2   an address that is not fetched on principle
     ├── ModelError              exit 1   one call to a model failed
     │   └── ModelOutputError    exit 1   the model's output does not fit its schema
     └── BudgetExhausted         exit 4   --max-calls, --max-tokens or --max-minutes reached
@@ -24,8 +26,10 @@ help (``retryable``). Only the faces (command line, web) print them.
 from __future__ import annotations
 
 __all__ = [
+    "AddressRefused",
     "BudgetExhausted",
     "CuratorError",
+    "FetchError",
     "IndexMismatch",
     "InputError",
     "MissingError",
@@ -104,6 +108,24 @@ class IndexMismatch(MissingError):
 
 class StorageError(MissingError):
     """The library's folder is read-only, full or damaged."""
+
+
+class FetchError(CuratorError):
+    """A server did not give what it should: an error status, a timeout, a broken or wrong
+    document. What was got before stays. ``wait`` is the number of seconds after which the
+    server asked to be tried again, where it said so."""
+
+    exit_code = 1
+    retryable = True
+    wait: float | None = None
+    status: int | None = None
+
+
+class AddressRefused(FetchError):
+    """An address that is not fetched on principle (not http(s), or not a public host)."""
+
+    exit_code = 2
+    retryable = False
 
 
 class ModelError(CuratorError):

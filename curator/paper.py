@@ -4,40 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
+from typing import Any
 
+from curator.identifiers import arxiv_id_of, doi_of, identifier_of, identifiers_in
 from curator.text import squeeze, strip_controls, title_key
 
-__all__ = ["Paper", "Record", "Rejected", "arxiv_id_of", "doi_of", "iso_date", "paper_id_of"]
+__all__ = ["Entry", "Paper", "Record", "Rejected", "Verbatim", "iso_date", "paper_id_of"]
 
 MAX_TITLE = 1_000
 MAX_ABSTRACT = 50_000
 
-# https://info.arxiv.org/help/arxiv_identifier.html: new style since April 2007, old before.
-# Months and archives are spelled out so that another list's "1234.5678" or "notes/1234567"
-# is not taken for arXiv's.
-_ARXIV_NEW = r"(?:0[7-9]|[1-9]\d)(?:0[1-9]|1[0-2])\.\d{4,5}"
-_ARXIV_OLD = (
-    r"(?P<archive>acc-phys|adap-org|alg-geom|ao-sci|astro-ph|atom-ph|bayes-an|chao-dyn|chem-ph"
-    r"|cmp-lg|comp-gas|cond-mat|cs|dg-ga|funct-an|gr-qc|hep-(?:ex|lat|ph|th)|math|math-ph|mtrl-th"
-    r"|nlin|nucl-(?:ex|th)|patt-sol|physics|plasm-ph|q-alg|q-bio|quant-ph|solv-int|supr-con)"
-    r"(?:\.[A-Z]{2})?/(?P<number>\d{7})"
-)
-_ARXIV = re.compile(
-    r"^(?:arxiv:\s*|oai:arxiv\.org:|(?:https?://)?(?:dx\.)?(?:doi\.org/)?10\.48550/arxiv\."
-    r"|(?:https?://)?(?:(?:www\.|export\.)?arxiv\.org/(?:abs|pdf|html)"
-    r"|(?:www\.)?huggingface\.co/papers)/)?"
-    rf"(?:(?P<id>{_ARXIV_NEW})|{_ARXIV_OLD})(?:v(?P<version>\d{{1,3}}))?(?:\.pdf)?"
-    r"(?:\s*\[[\w.-]+\]|/?(?:[?#]\S*)?)$",
-    re.IGNORECASE | re.ASCII,
-)
-_DOI = re.compile(
-    r"^(?:doi:\s*|(?:https?://)?(?:dx\.|www\.)?doi\.org/)?(?P<id>10\.\d{4,9}/\S+)"
-    r"(?:\s.*)?$",  # arXiv's metadata has several in one field, of which the first is taken
-    re.IGNORECASE | re.ASCII,
-)
 _DATE = re.compile(r"^(\d{4})(?:-(\d{1,2})(?:-(\d{1,2}))?)?(?:[T ].*)?$")
 
 
@@ -47,7 +26,15 @@ class Record:
 
     ``where`` is the place in the source (``line 17``, ``entry 3``). Dates are ISO strings,
     as exact as the source gave them (``2024``, ``2024-11`` or ``2024-11-05``). ``listed``
-    is the day a feed or list showed the paper, apart from its publication.
+    is the day a feed or list showed the paper, apart from its publication; ``updated`` the day
+    its text last changed, where the source says so.
+
+    ``ids`` are identifiers besides arXiv's and the DOI, as ``(scheme, value)``. ``hints`` is
+    what the source says about the paper beyond its text (keywords, comments, a summary by
+    somebody's model): kept with its origin, never taken for the paper's words. ``extra`` is the
+    entry as a bibliography wrote it, so that it can be written back without loss. Both hold
+    JSON values only. A reference without an abstract has an empty one: it can add to a paper
+    that another source brings, but is none by itself.
     """
 
     title: str
@@ -63,6 +50,11 @@ class Record:
     url: str | None = None
     categories: tuple[str, ...] = ()
     upvotes: int | None = None
+    venue: str | None = None
+    updated: str | None = None
+    ids: tuple[tuple[str, str], ...] = ()
+    hints: Mapping[str, Any] = field(default_factory=dict)
+    extra: Mapping[str, Any] | None = None
 
     @classmethod
     def make(
@@ -80,14 +72,26 @@ class Record:
         url: object = None,
         categories: object = (),
         upvotes: object = None,
+        venue: object = None,
+        updated: object = None,
+        ids: Iterable[tuple[str, object]] = (),
+        hints: Mapping[str, Any] | None = None,
+        extra: Mapping[str, Any] | None = None,
+        needs_abstract: bool = True,
     ) -> Record:
         """Checks and cleans the fields of one entry.
+
+        ``ids`` may hold values that are no identifiers of their scheme; those are left out.
+        Without ``needs_abstract`` a missing abstract is an empty one (references, feeds).
 
         Raises:
             ValueError: the entry cannot be a paper; the message is a reason for the reader.
         """
         clean_title = _text(title, "title", MAX_TITLE)
-        clean_abstract = _text(abstract, "abstract", MAX_ABSTRACT)
+        if needs_abstract or not _is_blank(abstract):
+            clean_abstract = _text(abstract, "abstract", MAX_ABSTRACT)
+        else:
+            clean_abstract = ""
         if not title_key(clean_title):
             raise ValueError(f"the title {clean_title[:40]!r} has no letters")
         if isinstance(arxiv_id, float):
@@ -103,6 +107,16 @@ class Record:
         clean_doi = doi_of(_string(doi, "doi"))
         if doi and clean_doi is None:
             raise ValueError(f"the doi {str(doi)[:40]!r} is not a DOI")
+        address = _url(url)
+        others = dict.fromkeys(identifiers_in(address, clean_doi))
+        for scheme, value in ids:
+            name = identifier_of(scheme, str(value)) if value not in (None, "") else None
+            if name and scheme == "arxiv":
+                arxiv = arxiv or arxiv_id_of(str(value))
+            elif name and scheme == "doi":
+                clean_doi = clean_doi or name
+            elif name:
+                others[scheme, name] = None
         return cls(
             title=clean_title,
             abstract=clean_abstract,
@@ -114,9 +128,14 @@ class Record:
             authors=_strings(authors, "authors"),
             published=iso_date(published, "published"),
             listed=iso_date(listed, "listed"),
-            url=_url(url),
+            url=address,
             categories=_strings(categories, "categories"),
             upvotes=_count(upvotes, "upvotes"),
+            venue=squeeze(_string(venue, "venue") or "")[:300] or None,
+            updated=iso_date(updated, "updated"),
+            ids=tuple(others),
+            hints=hints or {},
+            extra=extra,
         )
 
     @property
@@ -135,6 +154,19 @@ class Rejected:
 
     where: str
     reason: str
+    extra: Mapping[str, Any] | None = None  # as `Record.extra`
+
+
+@dataclass(frozen=True, slots=True)
+class Verbatim:
+    """A part of a bibliography that is no entry (a comment, an abbreviation): it is kept only
+    to be written back in its place, and is not counted."""
+
+    where: str
+    extra: Mapping[str, Any]
+
+
+Entry = Record | Rejected | Verbatim
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +185,7 @@ class Paper:
     doi: str | None = None
     categories: tuple[str, ...] = ()
     upvotes: int | None = None
+    venue: str | None = None
     seq: int = 0
     text_hash: str = field(default="", compare=False)
 
@@ -184,22 +217,6 @@ def paper_id_of(title: str, salt: str = "") -> str:
     return "p" + hashlib.sha256((title_key(title) + salt).encode()).hexdigest()[:12]
 
 
-def arxiv_id_of(text: str | None) -> tuple[str, int | None] | None:
-    """``(identifier, version)`` from an arXiv id or address in any usual writing, or None."""
-    match = _ARXIV.match(text.strip()) if text else None
-    if not match:
-        return None
-    # math.GT/0309136 and math/0309136 are one paper: the subject class is not part of the id.
-    name = match["id"] or f"{match['archive']}/{match['number']}".lower()
-    return name, int(match["version"]) if match["version"] else None
-
-
-def doi_of(text: str | None) -> str | None:
-    """A DOI in lower case without its address, or None."""
-    match = _DOI.match(text.strip()) if text else None
-    return match["id"].lower().rstrip(".,;") if match else None
-
-
 def iso_date(value: object, name: str = "date") -> str | None:
     """``YYYY``, ``YYYY-MM`` or ``YYYY-MM-DD`` from a date or an ISO timestamp.
 
@@ -221,6 +238,10 @@ def iso_date(value: object, name: str = "date") -> str | None:
     return "-".join([f"{year:04d}", *(f"{part:02d}" for part in (month, day) if part is not None)])
 
 
+def _is_blank(value: object) -> bool:
+    return value is None or (isinstance(value, str) and not value.strip())
+
+
 def _string(value: object, name: str) -> str | None:
     if value is None or value == "":
         return None
@@ -230,7 +251,7 @@ def _string(value: object, name: str) -> str | None:
 
 
 def _text(value: object, name: str, limit: int) -> str:
-    if value is None or (isinstance(value, str) and not value.strip()):
+    if _is_blank(value):
         raise ValueError(f"no {name}")
     if not isinstance(value, str):
         raise ValueError(f"{name} should be text, not {type(value).__name__}")

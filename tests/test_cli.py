@@ -331,7 +331,10 @@ class TestProcesses:
         rows = [{**GOOD, "title": f"Study number {i}"} for i in range(40000)]
         file = write_lines(tmp_path / "many.jsonl", *rows)
         process = subprocess.Popen(
-            [*CURATOR, "add", str(file), "--no-embed"], stderr=subprocess.PIPE
+            [*CURATOR, "add", str(file), "--no-embed"],
+            stderr=subprocess.PIPE,
+            # A job in the background (CI) is started with Ctrl-C ignored, and hands that on.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509
         )
         time.sleep(1.5)
         process.send_signal(signal.SIGINT)

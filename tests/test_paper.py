@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from curator.paper import Paper, Record, arxiv_id_of, doi_of, iso_date, paper_id_of
+from curator.identifiers import arxiv_id_of, doi_of
+from curator.paper import Paper, Record, iso_date, paper_id_of
 
 
 def make(**fields: Any) -> Record:

@@ -14,7 +14,8 @@ from curator.catalog.adding import AddReport, ChunkWriter
 from curator.catalog.schema import identifiers, papers, rejections, sightings, tags
 from curator.catalog.store import Store
 from curator.errors import NotFoundError
-from curator.paper import Paper, Record, Rejected, arxiv_id_of, doi_of
+from curator.identifiers import arxiv_id_of, doi_of
+from curator.paper import Paper, Record, Rejected
 from curator.text import fold, title_key
 
 __all__ = ["AddReport", "Filters", "Papers", "filtered", "paper_of"]
