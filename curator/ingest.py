@@ -43,7 +43,7 @@ def ingest(
             refuse(name, error)
             continue
         usable = True
-        for current in papers.add(_to_the_end(reading), reading.name, report):
+        for current in papers.add(_to_the_end(reading), reading.name, report, kind=reading.kind):
             if progress:
                 progress(current.entries)
     if not usable and unusable:

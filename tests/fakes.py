@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from curator.llm.base import Completion, Request
-from curator.paper import Paper, Record, Rejected
+from curator.paper import Entry, Paper, Record
 from curator.text import fold
 
 if TYPE_CHECKING:
@@ -108,9 +108,13 @@ def many(count: int, start: int = 0) -> list[Record]:
     ]
 
 
-def add(catalog: Catalog, *entries: Record | Rejected, source: str = "papers.jsonl") -> AddReport:
+def add(catalog: Catalog, *entries: Entry, source: str = "papers.jsonl") -> AddReport:
     """Adds entries as one reading of a source."""
-    *_, report = catalog.papers.add(entries, source)
+    from curator.catalog import AddReport as Report
+
+    report = Report()
+    for _ in catalog.papers.add(entries, source, report):
+        pass
     return report
 
 

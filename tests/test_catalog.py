@@ -25,7 +25,7 @@ from sqlalchemy import select, text
 
 from curator.catalog import Catalog, Filters, StoredTag
 from curator.catalog.papers import CHUNK
-from curator.catalog.schema import versions
+from curator.catalog.schema import records
 from curator.errors import NotFoundError, StorageError
 from curator.paper import Paper, Record, Rejected, paper_id_of
 
@@ -132,10 +132,11 @@ def test_titles_in_other_scripts_are_kept_apart(catalog: Catalog) -> None:
 def test_a_clash_of_hashes_does_not_join_two_papers(
     catalog: Catalog, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(
-        "curator.catalog.adding.paper_id_of",
-        lambda title, salt="": paper_id_of("same" if not salt else title, salt),
-    )
+    for module in ("merging", "catalog.placing"):
+        monkeypatch.setattr(
+            f"curator.{module}.paper_id_of",
+            lambda title, salt="": paper_id_of("same" if not salt else title, salt),
+        )
     add(catalog, record("One thing"), record("Another thing"), source="a")
     add(catalog, record("A third thing"), source="b")
     assert sorted(p.title for p in catalog.papers.select()) == [
@@ -211,7 +212,9 @@ def test_a_newer_arxiv_version_brings_its_text_and_the_old_one_is_kept(catalog: 
     assert (paper.title, paper.abstract) == ("A New Title", "New text.")
     assert paper.seq > seq
     with catalog.store.read() as connection:
-        kept = connection.execute(text("SELECT abstract FROM versions ORDER BY seen_at")).scalars()
+        kept = connection.execute(
+            text("SELECT abstract FROM records ORDER BY first_seen")
+        ).scalars()
         assert list(kept) == ["Old text.", "New text."]
 
 
@@ -235,10 +238,11 @@ def test_another_source_with_other_words_is_not(catalog: Catalog) -> None:
     assert only(catalog).abstract == "The text."
 
 
-def test_of_two_texts_in_one_reading_the_first_stays(catalog: Catalog) -> None:
-    entries = [record("A Title", "First."), record("A Title", "Second.")]
-    add(catalog, *entries)
-    assert only(catalog).abstract == "First."
+@pytest.mark.parametrize("turned", [False, True])
+def test_of_two_texts_in_one_reading_the_fuller_stays(catalog: Catalog, turned: bool) -> None:
+    entries = [record("A Title", "A text."), record("A Title", "A text with more words.")]
+    add(catalog, *(entries[::-1] if turned else entries))
+    assert only(catalog).abstract == "A text with more words."
 
 
 def test_old_titles_still_name_the_paper(catalog: Catalog) -> None:
@@ -364,9 +368,15 @@ def test_chunk_boundaries(catalog: Catalog, size: int) -> None:
     assert [p.seq for p in catalog.papers.select(newest_first=False)] == list(range(1, size + 1))
 
 
-def test_two_texts_in_one_reading_across_chunks_keep_the_first(catalog: Catalog) -> None:
-    add(catalog, record("A Title", "First."), *many(CHUNK), record("A Title", "Second."))
-    assert catalog.papers.resolve("A Title").abstract == "First."
+@pytest.mark.parametrize("turned", [False, True])
+def test_two_texts_in_one_reading_across_chunks_keep_the_fuller(
+    catalog: Catalog, turned: bool
+) -> None:
+    one, other = record("A Title", "A text."), record("A Title", "A text with more words.")
+    if turned:
+        one, other = other, one
+    add(catalog, one, *many(CHUNK), other)
+    assert catalog.papers.resolve("A Title").abstract == "A text with more words."
 
 
 def test_a_thousand_papers_are_changed_in_order_of_their_change(catalog: Catalog) -> None:
@@ -706,5 +716,5 @@ def test_a_text_that_does_not_win_is_kept_all_the_same(catalog: Catalog) -> None
     add(catalog, record("Owls", "The first text of owls."), source="a")
     add(catalog, record("Owls", "Another text of owls."), source="b")
     with catalog.store.read() as connection:
-        texts = set(connection.execute(select(versions.c.abstract)).scalars())
+        texts = set(connection.execute(select(records.c.abstract)).scalars())
     assert texts == {"The first text of owls.", "Another text of owls."}

@@ -1,32 +1,33 @@
-"""Adding records to the catalog: deciding which paper each one is, and what it changes."""
+"""Adding entries to the catalog: the ledger takes each one whole, and papers follow from it."""
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from sqlalchemy import Connection, select, tuple_
-from sqlalchemy.dialects.sqlite import insert
+from sqlalchemy import Connection, func, select, update
 
-from curator.catalog.schema import (
-    counters,
-    identifiers,
-    papers,
-    rejections,
-    sightings,
-    versions,
-)
-from curator.paper import Record, Rejected, paper_id_of, text_hash
-from curator.text import fold, title_key
+from curator.catalog.blocks import block_of, extended, hash_of, keys_of, values
+from curator.catalog.placing import Formed, Placing, reason_of
+from curator.catalog.schema import papers, records, sources
+from curator.merging import RANKS, Entered, merged
+from curator.paper import Entry, Record, Rejected, Verbatim, text_hash
+from curator.text import title_key
 
 __all__ = ["AddReport", "ChunkWriter"]
 
 Row = dict[str, Any]
 
-# A preprint and its printed form may lie two years apart; one title after more is another paper.
-MAX_YEARS = 3
+_COLUMNS = tuple(column.name for column in records.c)
+_MARKS = ", ".join("?" * len(_COLUMNS))
+_TEXTS = ("title", "abstract", "title_key", "text_hash")
+_LISTS = ("ids", "authors", "categories")
+_OPTIONAL = (
+    "native_id", "arxiv_id", "arxiv_version", "doi", "published", "updated", "listed", "url",
+    "venue", "upvotes", "hints", "extra",
+)  # fmt: skip
 
 
 @dataclass
@@ -44,306 +45,314 @@ class AddReport:
         return self.added + self.updated + self.unchanged + len(self.rejected)
 
 
+@dataclass
+class Reading:
+    """One reading of one source, from its first entry to its last."""
+
+    source: str
+    kind: str
+    started: str  # one time for the whole reading, to the microsecond
+    complete: bool = True  # over all that the source has
+    source_id: int = 0
+    position: int = 0
+
+
 class ChunkWriter:
     """Writes one chunk of entries inside the caller's transaction.
 
-    Two records are one paper when they share an identifier; else when their titles have one
-    key and no identifier of the same scheme tells them apart (an arXiv id may join a record
-    that has only a DOI, but never a record with another arXiv id).
+    What the same source already said in the same words is only noted as seen again. The rest
+    is stored in the ledger, and the papers that it bears on are formed anew from all of their
+    records (`curator.identity`, `curator.merging`).
     """
 
-    def __init__(
-        self,
-        connection: Connection,
-        source: str,
-        started: str,
-        report: AddReport,
-        listed_as: dict[str, str],
-    ) -> None:
+    def __init__(self, connection: Connection, reading: Reading, report: AddReport) -> None:
         self._connection = connection
-        self._source = source
+        self._reading = reading
         self._report = report
-        # By which id of its own the source lists a paper, in this reading.
-        self._listed_as = listed_as
-        self._now = started  # one time for a whole reading, to the microsecond
-        self._rows: dict[str, Row] = {}
-        self._ids: dict[tuple[str, str], str] = {}
-        self._schemes: dict[str, dict[str, str]] = defaultdict(dict)
-        self._by_title: dict[str, list[str]] = defaultdict(list)
-        self._seen: dict[str, Row] = {}
-        self._inserted: dict[str, None] = {}
-        self._changed: dict[str, None] = {}
-        self._new_ids: list[Row] = []
-        self._new_versions: list[Row] = []
-        self._touched: dict[str, Row] = {}
+        self._next_id = (connection.execute(select(func.max(records.c.id))).scalar() or 0) + 1
+        self._source_row()
 
-    def write(self, entries: Sequence[Record | Rejected]) -> None:
-        records = [entry for entry in entries if isinstance(entry, Record)]
-        self._load(records)
-        for record in records:
-            self._place(record)
-        self._flush()
-        for entry in entries:
-            if isinstance(entry, Rejected):
-                self._report.rejected.append((self._source, entry))
-                row = {"reason": entry.reason, "seen_at": self._now}
-                self._connection.execute(
-                    insert(rejections)
-                    .values(source=self._source, place=entry.where, **row)
-                    .on_conflict_do_update(index_elements=["source", "place"], set_=row)
-                )
-
-    # ---------------------------------------------------------------- loading
-
-    def _load(self, records: Sequence[Record]) -> None:
-        pairs = [pair for record in records for pair in _identifiers(record)]
-        keys = {title_key(record.title) for record in records}
-        run = self._connection.execute
-        found: set[str] = set()
-        if pairs:
-            query = select(identifiers).where(
-                tuple_(identifiers.c.scheme, identifiers.c.value).in_(pairs)
-            )
-            found.update(row.paper_id for row in run(query))
-        # A paper's id comes from its first title, which a newer version may have changed.
-        found.update(paper_id_of(record.title) for record in records)
-        query = select(papers).where(papers.c.title_key.in_(keys) | papers.c.id.in_(found))
-        for row in run(query.order_by(papers.c.seq)).mappings():
-            self._rows[row["id"]] = dict(row)
-            self._remember_title(row["title"], row["id"])
-        titles = select(versions.c.paper_id, versions.c.title)
-        for former in run(titles.where(versions.c.paper_id.in_(list(self._rows)))):
-            self._remember_title(former.title, former.paper_id)
-        for identifier in run(
-            select(identifiers).where(identifiers.c.paper_id.in_(list(self._rows)))
-        ):
-            self._remember_id(identifier.scheme, identifier.value, identifier.paper_id)
-        query = select(sightings).where(
-            sightings.c.source == self._source, sightings.c.paper_id.in_(list(self._rows))
-        )
-        self._seen = {row["paper_id"]: dict(row) for row in run(query).mappings()}
-
-    def _remember_title(self, title: str, paper_id: str) -> None:
-        known = self._by_title[title_key(title)]
-        if paper_id not in known:
-            known.append(paper_id)
-
-    def _remember_id(self, scheme: str, value: str, paper_id: str) -> None:
-        self._ids[scheme, value] = paper_id
-        self._schemes[paper_id].setdefault(scheme, value)
-
-    # --------------------------------------------------------------- deciding
-
-    def _place(self, record: Record) -> None:
-        paper_id = self._find(record)
-        if paper_id is None:
-            paper_id = self._insert(record)
-            self._report.added += 1
-        elif self._update(paper_id, record):
-            self._report.updated += 1
-        else:
-            self._report.unchanged += 1
-        self._report.paper_ids[paper_id] = None
-        if record.source_id:
-            self._listed_as[paper_id] = record.source_id
-        self._sight(paper_id, record)
-
-    def _find(self, record: Record) -> str | None:
-        own = _identifiers(record)
-        for pair in own:
-            if pair in self._ids:
-                return self._ids[pair]
-        for paper_id in self._by_title[title_key(record.title)]:
-            known = self._schemes[paper_id]
-            if all(
-                known.get(scheme, value) == value for scheme, value in own
-            ) and not self._told_apart(paper_id, record):
-                return paper_id
-        return None
-
-    def _told_apart(self, paper_id: str, record: Record) -> bool:
-        """Whether something besides identifiers says that two papers share a title ("Editorial"):
-        one source lists both under ids of its own, or no author is common, or years lie between.
-        """
-        listed_as = self._listed_as.get(paper_id)
-        if record.source_id and listed_as and listed_as != record.source_id:
-            return True
-        row = self._rows[paper_id]
-        ours, theirs = _surnames(record.authors), _surnames(row["authors"])
-        # One name alone may be a group's ("OpenAI") where another source lists its people.
-        if min(len(ours), len(theirs)) > 1 and not ours & theirs:
-            return True
-        years = [int(day[:4]) for day in (record.published, row["published"]) if day]
-        return len(years) == 2 and abs(years[0] - years[1]) > MAX_YEARS
-
-    def _insert(self, record: Record) -> str:
-        key = title_key(record.title)
-        own = _identifiers(record)
-        digest = text_hash(record.title, record.abstract)
-        paper_id = paper_id_of(record.title)
-        if paper_id in self._rows or self._taken(paper_id):
-            paper_id = paper_id_of(record.title, salt="|".join(map(":".join, own)) or digest)
-        self._rows[paper_id] = {
-            "id": paper_id,
-            "title": record.title,
-            "abstract": record.abstract,
-            "title_key": key,
-            "authors": list(record.authors),
-            "authors_folded": fold("; ".join(record.authors)),
-            "published": record.published,
-            "listed": record.listed,
-            "added": self._now,
-            "url": record.link,
-            "arxiv_id": record.arxiv_id,
-            "arxiv_version": record.arxiv_version,
-            "doi": record.doi,
-            "categories": list(record.categories),
-            "upvotes": record.upvotes,
-            "text_hash": digest,
-        }
-        self._remember_title(record.title, paper_id)
-        self._inserted[paper_id] = None
-        self._claim(paper_id, own)
-        self._keep_version(paper_id, record, digest)
-        return paper_id
-
-    def _taken(self, paper_id: str) -> bool:
-        query = select(papers.c.id).where(papers.c.id == paper_id)
-        return self._connection.execute(query).first() is not None
-
-    def _update(self, paper_id: str, record: Record) -> bool:
-        """Fills what was missing and takes a newer text; says whether anything changed."""
-        row = self._rows[paper_id]
-        before = dict(row)
-        digest = text_hash(record.title, record.abstract)
-        if digest != row["text_hash"] and not self._is_newer(paper_id, record):
-            self._keep_version(paper_id, record, digest)  # no text that came in is lost
-        elif digest != row["text_hash"]:
-            row.update(title=record.title, abstract=record.abstract, text_hash=digest)
-            row["title_key"] = title_key(record.title)
-            self._remember_title(record.title, paper_id)
-            self._keep_version(paper_id, record, digest)
-            if paper_id not in self._inserted:
-                self._changed[paper_id] = None
-        if (record.arxiv_version or 0) > (row["arxiv_version"] or 0):
-            row["arxiv_version"] = record.arxiv_version
-        for name in ("published", "arxiv_id", "doi", "url"):
-            offered = record.link if name == "url" else getattr(record, name)
-            if row[name] is None and offered is not None:
-                row[name] = offered
-        if not row["authors"] and record.authors:
-            row["authors"] = list(record.authors)
-            row["authors_folded"] = fold("; ".join(record.authors))
-            if paper_id not in self._inserted:
-                self._changed[paper_id] = None  # the word index holds authors too
-        # A new list: `before` holds the old one.
-        extra = [c for c in record.categories if c not in row["categories"]]
-        row["categories"] = [*row["categories"], *extra]
-        if record.upvotes is not None:
-            row["upvotes"] = max(record.upvotes, row["upvotes"] or 0)
-        self._claim(paper_id, _identifiers(record))
-        changed = row != before
-        # The earliest day that any list showed it. Being seen once more changes no paper.
-        if record.listed and (row["listed"] is None or record.listed < row["listed"]):
-            row["listed"] = record.listed
-        if row != before and paper_id not in self._inserted:
-            self._touched[paper_id] = row
-        return changed
-
-    def _is_newer(self, paper_id: str, record: Record) -> bool:
-        """A higher arXiv version, or the same source telling it differently now."""
-        stored = self._rows[paper_id]["arxiv_version"] or 0
-        offered = record.arxiv_version or 0
-        if offered != stored:
-            return offered > stored
-        sighting = self._seen.get(paper_id)
-        # Within one reading, the first of two different texts in a source stays.
-        return sighting is not None and sighting["last_seen"] != self._now
-
-    def _claim(self, paper_id: str, own: list[tuple[str, str]]) -> None:
-        for scheme, value in own:
-            if (scheme, value) not in self._ids:
-                self._remember_id(scheme, value, paper_id)
-                self._new_ids.append({"scheme": scheme, "value": value, "paper_id": paper_id})
-
-    def _keep_version(self, paper_id: str, record: Record, digest: str) -> None:
-        self._new_versions.append(
-            {
-                "paper_id": paper_id,
-                "text_hash": digest,
-                "title": record.title,
-                "abstract": record.abstract,
-                "arxiv_version": record.arxiv_version,
-                "source": self._source,
-                "seen_at": self._now,
-            }
-        )
-
-    def _sight(self, paper_id: str, record: Record) -> None:
-        known = self._seen.get(paper_id)
-        self._seen[paper_id] = {
-            "paper_id": paper_id,
-            "source": self._source,
-            "place": known["place"] if known else record.where,
-            "listed": record.listed or (known["listed"] if known else None),
-            "first_seen": known["first_seen"] if known else self._now,
-            "last_seen": self._now,
-        }
+    def _source_row(self) -> None:
+        reading, run = self._reading, self._connection.execute
+        found = run(select(sources).where(sources.c.name == reading.source)).first()
+        if found is None:
+            values = {"name": reading.source, "kind": reading.kind, "last_read": reading.started}
+            inserted = run(sources.insert().values(first_read=reading.started, **values))
+            reading.source_id = int(inserted.inserted_primary_key[0])  # type: ignore[index]
+            return
+        reading.source_id = found.id
+        if found.last_read != reading.started:
+            same = update(sources).where(sources.c.id == found.id)
+            run(same.values(kind=reading.kind, last_read=reading.started))
 
     # ---------------------------------------------------------------- writing
 
-    def _flush(self) -> None:
-        run = self._connection.execute
-        seq = self._next_seq(len(self._inserted) + len(self._changed))
-        for paper_id in [*self._inserted, *self._changed]:
-            seq += 1
-            self._rows[paper_id]["seq"] = seq
-        for row in self._rows.values():
-            row["day"] = _day(row)
-        if self._inserted:
-            run(papers.insert(), [self._rows[paper_id] for paper_id in self._inserted])
-        for paper_id in {**self._changed, **self._touched}:
-            row = {k: v for k, v in self._rows[paper_id].items() if k != "id"}
-            run(papers.update().where(papers.c.id == paper_id).values(**row))
-        if self._new_ids:
-            run(identifiers.insert(), self._new_ids)
-        if self._new_versions:
-            run(insert(versions).on_conflict_do_nothing(), self._new_versions)
-        seen = [row for row in self._seen.values() if row["last_seen"] == self._now]
-        if seen:
-            statement = insert(sightings)
-            updated = {name: statement.excluded[name] for name in ("listed", "last_seen")}
-            run(
-                statement.on_conflict_do_update(
-                    index_elements=["paper_id", "source"], set_=updated
-                ),
-                seen,
+    def write(self, entries: Sequence[Entry]) -> None:
+        prepared = [self._prepared(entry) for entry in entries]
+        known = self._known({row["fingerprint"] for row, _ in prepared})
+        fresh: dict[int, tuple[Row, Entered | None]] = {}
+        for row, entered in prepared:
+            mark = row["fingerprint"]
+            if mark in known:
+                _seen_again(known[mark], row)
+            elif mark in fresh:
+                _seen_again(fresh[mark][0], row)
+            else:
+                row["id"] = self._next_id
+                self._next_id += 1
+                fresh[mark] = (row, entered)
+        reading = self._reading
+        placing = Placing(self._connection, reading.started, complete=reading.complete)
+        homes = self._place([pair for pair in fresh.values() if pair[1]], known, placing)  # type: ignore[misc]
+        self._outcomes(fresh, homes)
+        self.span = placing.write_papers()
+        self._store([row for row, _ in fresh.values()], [e for _, e in fresh.values() if e])
+        placing.write_moves()
+        self._note_again(known.values())
+        self._count(entries, prepared, fresh, known, homes, placing)
+
+    def _place(
+        self, fresh: Sequence[tuple[Row, Entered]], known: dict[int, Row], placing: Placing
+    ) -> dict[int, Formed]:
+        """The paper of each fresh record, and of stored ones that it bears on, by order."""
+        new = []
+        for row, entered in fresh:
+            entered.id, entered.upvotes, entered.listed = row["id"], row["upvotes"], row["listed"]
+            new.append(entered)
+        block, partnered = block_of(self._connection, new) if new else ([], set())
+        back = {row["id"] for row in known.values() if row["returns"]}
+        returned: list[Entered] = []
+        if back:  # what its source had replaced and now says again
+            block = extended(self._connection, block, back)
+            returned = [record for record in block if record.id in back]
+            for record in returned:
+                record.current, record.last_seen = True, self._reading.started
+        block = [record for record in block if record not in returned]
+        bound = [*returned, *(r for n, r in enumerate(new) if n in partnered)]
+        formed = placing.place(bound, block)
+        formed += placing.place_alone([r for n, r in enumerate(new) if n not in partnered])
+        return {member.order: paper for paper in formed for member in paper.members}
+
+    def _outcomes(
+        self, fresh: dict[int, tuple[Row, Entered | None]], homes: dict[int, Formed]
+    ) -> None:
+        """What became of each new record, in the order they came."""
+        before: dict[int, list[Entered]] = {}
+        for row, entered in fresh.values():
+            if entered is None:
+                continue
+            paper = homes[entered.order]
+            row["paper_id"], row["current"] = paper.id, entered.current
+            if paper.id is None:
+                row["status"], row["reason"] = "rejected", "no abstract"
+                continue
+            if len(paper.members) == 1:
+                row["status"] = "added"
+                continue
+            earlier = before.setdefault(
+                id(paper), [m for m in paper.members if m.order not in fresh]
             )
+            row["reason"] = reason_of(paper, entered)
+            row["status"] = _outcome(earlier, entered)
+            earlier.append(entered)
 
-    def _next_seq(self, count: int) -> int:
-        """Reserves ``count`` numbers and gives the last one used before them."""
-        if not count:
-            return 0
-        statement = insert(counters).values(name="seq", value=count)
-        statement = statement.on_conflict_do_update(
-            index_elements=["name"], set_={"value": counters.c.value + count}
+    # -------------------------------------------------------------- preparing
+
+    def _prepared(self, entry: Entry) -> tuple[Row, Entered | None]:
+        reading = self._reading
+        reading.position += 1
+        row: Row = {
+            "position": reading.position,
+            "place": entry.where,
+            "source_id": reading.source_id,
+            "paper_id": None,
+            "current": True,
+            "reason": "",
+            "first_seen": reading.started,
+            "last_seen": reading.started,
+        }
+        if isinstance(entry, Record):
+            return self._record(entry, row)
+        reason = entry.reason if isinstance(entry, Rejected) else ""
+        extra = json.dumps(entry.extra, ensure_ascii=False) if entry.extra else None
+        row |= dict.fromkeys(_TEXTS, "") | dict.fromkeys(_OPTIONAL) | dict.fromkeys(_LISTS, "[]")
+        row |= {
+            "fingerprint": hash_of(reading.source, entry.where, reason, extra or ""),
+            "status": "rejected" if isinstance(entry, Rejected) else "verbatim",
+            "reason": reason,
+            "extra": extra,
+        }
+        return row, None
+
+    def _record(self, record: Record, row: Row) -> tuple[Row, Entered]:
+        key, digest = title_key(record.title), text_hash(record.title, record.abstract)
+        authors, categories = _json(record.authors), _json(record.categories)
+        ids = _json(record.ids)
+        hints = json.dumps(record.hints, ensure_ascii=False) if record.hints else None
+        extra = json.dumps(record.extra, ensure_ascii=False) if record.extra else None
+        version = record.arxiv_version
+        # All that the record says, but for what changes from day to day (votes, the list it was
+        # on) and where in the source it stands.
+        fingerprint = hash_of(
+            self._reading.source, digest, record.source_id or "", record.arxiv_id or "",
+            str(version or ""), record.doi or "", ids, authors, record.published or "",
+            record.updated or "", record.url or "", record.venue or "", categories,
+            hints or "", extra or "",
+        )  # fmt: skip
+        entered = Entered(
+            order=fingerprint,
+            title=record.title,
+            title_key=key,
+            abstract=record.abstract,
+            text_hash=digest,
+            source=self._reading.source_id,
+            native=None if extra else record.source_id,
+            arxiv_id=record.arxiv_id,
+            doi=record.doi,
+            ids=record.ids,
+            authors=record.authors,
+            published=record.published,
+            rank=RANKS.get(self._reading.kind, 1),
+            arxiv_version=version,
+            listed=record.listed,
+            updated=record.updated,
+            url=record.link,
+            venue=record.venue,
+            categories=record.categories,
+            upvotes=record.upvotes,
+            last_seen=self._reading.started,
+            place=record.where,
         )
-        self._connection.execute(statement)
-        query = select(counters.c.value).where(counters.c.name == "seq")
-        return int(self._connection.execute(query).scalar_one()) - count
+        row["fingerprint"] = fingerprint
+        row["title"], row["abstract"] = record.title, record.abstract
+        row["title_key"], row["text_hash"] = key, digest
+        row["native_id"] = record.source_id
+        row["arxiv_id"], row["arxiv_version"] = record.arxiv_id, version
+        row["doi"], row["ids"], row["authors"] = record.doi, ids, authors
+        row["published"], row["updated"] = record.published, record.updated
+        row["listed"], row["upvotes"] = record.listed, record.upvotes
+        row["url"], row["venue"] = entered.url, record.venue
+        row["categories"], row["hints"], row["extra"] = categories, hints, extra
+        row["status"] = ""
+        return row, entered
+
+    def _known(self, fingerprints: set[int]) -> dict[int, Row]:
+        columns = ("id", "fingerprint", "paper_id", "current", "status", "upvotes", "listed")
+        query = select(*(records.c[name] for name in columns)).where(
+            records.c.fingerprint.in_(values(fingerprints))
+        )
+        return {
+            row["fingerprint"]: {**row, "returns": not row["current"], "changed": {}}
+            for row in self._connection.execute(query).mappings()
+        }
+
+    # ---------------------------------------------------------------- storing
+
+    def _store(self, rows: list[Row], entered: list[Entered]) -> None:
+        if rows:
+            statement = f"INSERT INTO records ({', '.join(_COLUMNS)}) VALUES ({_MARKS})"
+            self._connection.exec_driver_sql(statement, [_tuple(row) for row in rows])
+        keys = [(key, record.id) for record in entered for key in keys_of(record)]
+        if keys:
+            statement = "INSERT OR IGNORE INTO record_keys (key, record_id) VALUES (?, ?)"
+            self._connection.exec_driver_sql(statement, keys)
+
+    def _note_again(self, known: Iterable[Row]) -> None:
+        """Seen once more: the time, more votes, an earlier listing."""
+        rows = list(known)
+        run = self._connection.execute
+        if rows:
+            seen = update(records).where(records.c.id.in_(values(row["id"] for row in rows)))
+            run(seen.values(last_seen=self._reading.started))
+        for row in rows:
+            if not row["changed"]:
+                continue
+            run(update(records).where(records.c.id == row["id"]).values(**row["changed"]))
+            if row["paper_id"]:
+                self._more_of(row)
+
+    def _more_of(self, row: Row) -> None:
+        upvotes, listed = row["changed"].get("upvotes"), row["changed"].get("listed")
+        paper = update(papers).where(papers.c.id == row["paper_id"])
+        if upvotes is not None:
+            most = func.max(func.coalesce(papers.c.upvotes, 0), upvotes)
+            self._connection.execute(paper.values(upvotes=most))
+        if listed is not None:
+            first = func.min(func.coalesce(papers.c.listed, listed), listed)
+            self._connection.execute(paper.values(listed=first, day=first))
+
+    # --------------------------------------------------------------- counting
+
+    def _count(
+        self,
+        entries: Sequence[Entry],
+        prepared: Sequence[tuple[Row, Entered | None]],
+        fresh: dict[int, tuple[Row, Entered | None]],
+        known: dict[int, Row],
+        homes: dict[int, Formed],
+        placing: Placing,
+    ) -> None:
+        report, told = self._report, set()
+        for entry, (row, _) in zip(entries, prepared, strict=True):
+            if isinstance(entry, Verbatim):
+                continue
+            if isinstance(entry, Rejected):
+                report.rejected.append((self._reading.source, entry))
+                continue
+            mark = row["fingerprint"]
+            first = mark not in told
+            told.add(mark)
+            stored = fresh[mark][0] if mark in fresh else known[mark]
+            paper = homes.get(mark)
+            paper_id = paper.id if paper else placing.current_id(stored["paper_id"])
+            if paper_id is None:
+                reason = f"no abstract: {_excerpt(entry.title)}"
+                report.rejected.append((self._reading.source, Rejected(entry.where, reason)))
+                continue
+            report.paper_ids[paper_id] = None
+            if mark in fresh and first and stored["status"] == "added":
+                report.added += 1
+            elif first and (stored["status"] == "updated" if mark in fresh else _changes(stored)):
+                report.updated += 1
+            else:
+                report.unchanged += 1
 
 
-def _surnames(authors: Sequence[str]) -> set[str]:
-    return {fold(name).split()[-1] for name in authors if fold(name).split()}
+def _seen_again(stored: Row, row: Row) -> None:
+    """Takes what may differ between two sightings of one record: more votes, an earlier day."""
+    changed = stored.setdefault("changed", {})
+    votes, listed = row["upvotes"], row["listed"]
+    if votes is not None and votes > (stored["upvotes"] or -1):
+        stored["upvotes"] = changed["upvotes"] = votes
+    if listed and (not stored["listed"] or listed < stored["listed"]):
+        stored["listed"] = changed["listed"] = listed
 
 
-def _identifiers(record: Record) -> list[tuple[str, str]]:
-    pairs = [("arxiv", record.arxiv_id), ("doi", record.doi)]
-    return [(scheme, value) for scheme, value in pairs if value]
+def _changes(stored: Row) -> bool:
+    return "upvotes" in stored["changed"] or stored["returns"]
 
 
-def _day(row: Row) -> str:
-    for value in (row["listed"], row["published"]):
-        if value and len(value) == len("2024-11-05"):
-            return str(value)
-    return str(row["added"])[:10]
+def _outcome(earlier: Sequence[Entered], record: Entered) -> str:
+    """``added``, ``updated`` or ``merged`` (which changed nothing of the paper)."""
+    was = [replace(m, current=True) for m in earlier] if not record.current else list(earlier)
+    before = merged(was)
+    if before is None:
+        return "added" if record.abstract else "merged"
+    after = merged([*earlier, record])
+    assert after is not None
+    joined = len({m.paper_id for m in earlier if m.paper_id}) > 1
+    # Being listed once more changes no paper.
+    changed = any(before[name] != after[name] for name in before if name != "listed")
+    return "updated" if changed or joined else "merged"
+
+
+def _excerpt(title: str) -> str:
+    return repr(title if len(title) <= 60 else title[:57] + "...")
+
+
+def _json(items: Sequence[Any]) -> str:
+    return json.dumps(items, ensure_ascii=False) if items else "[]"
+
+
+def _tuple(row: Row) -> tuple[Any, ...]:
+    return tuple(row[name] for name in _COLUMNS)

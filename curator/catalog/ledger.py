@@ -9,7 +9,7 @@ from sqlalchemy import Connection, and_, func, or_, select
 from sqlalchemy.dialects.sqlite import insert
 
 from curator.catalog.papers import Filters, filtered, paper_of
-from curator.catalog.schema import now, papers, rejections, work
+from curator.catalog.schema import now, papers, records, sources, work
 from curator.catalog.store import Store
 from curator.paper import Paper
 
@@ -107,9 +107,33 @@ class Ledger:
             return [dict(row) for row in connection.execute(query).mappings()]
 
     def rejected(self) -> list[dict[str, Any]]:
-        query = select(rejections).order_by(rejections.c.source, rejections.c.seen_at)
+        """Each entry that became no paper, with the reason."""
+        query = (
+            select(
+                sources.c.name.label("source"),
+                records.c.place,
+                records.c.title,
+                records.c.reason,
+                records.c.last_seen.label("seen_at"),
+            )
+            .join(sources, sources.c.id == records.c.source_id)
+            .where(records.c.status == "rejected")
+            .order_by(sources.c.name, records.c.position)
+        )
         with self._store.read() as connection:
             return [dict(row) for row in connection.execute(query).mappings()]
+
+    def entries(self) -> dict[str, int]:
+        """How many entries ever came in, by what became of them; they add up to all."""
+        query = (
+            select(records.c.status, func.count())
+            .where(records.c.status != "verbatim")
+            .group_by(records.c.status)
+        )
+        with self._store.read() as connection:
+            counts = {row[0]: int(row[1]) for row in connection.execute(query)}
+        names = ("added", "updated", "merged", "rejected", "mended")
+        return {name: counts.get(name, 0) for name in names} | {"all": sum(counts.values())}
 
 
 def key_of(paper: Paper, recipe: str) -> str:

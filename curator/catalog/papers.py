@@ -7,15 +7,24 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, Select, Text, cast, delete, func, or_, select
+from sqlalchemy import ColumnElement, Row, Select, Text, cast, func, or_, select, update
 
 from curator.batches import batched
-from curator.catalog.adding import AddReport, ChunkWriter
-from curator.catalog.schema import identifiers, papers, rejections, sightings, tags
+from curator.catalog.adding import AddReport, ChunkWriter, Reading
+from curator.catalog.blocks import hash_of
+from curator.catalog.schema import (
+    aliases,
+    papers,
+    record_keys,
+    records,
+    removed,
+    sources,
+    tags,
+)
 from curator.catalog.store import Store
 from curator.errors import NotFoundError
-from curator.identifiers import arxiv_id_of, doi_of
-from curator.paper import Paper, Record, Rejected
+from curator.identifiers import arxiv_id_of, doi_of, identifiers_in
+from curator.paper import Entry, Paper
 from curator.text import fold, title_key
 
 __all__ = ["AddReport", "Filters", "Papers", "filtered", "paper_of"]
@@ -51,25 +60,41 @@ class Papers:
     # ------------------------------------------------------------------ adding
 
     def add(
-        self, entries: Iterable[Record | Rejected], source: str, report: AddReport | None = None
+        self,
+        entries: Iterable[Entry],
+        source: str,
+        report: AddReport | None = None,
+        *,
+        kind: str = "jsonl",
+        complete: bool = True,
     ) -> Iterator[AddReport]:
         """Stores entries and yields the growing report after each committed chunk.
 
-        A killed run keeps its whole chunks, and running it again adds only the rest.
+        A killed run keeps its whole chunks, and running it again adds only the rest. ``kind``
+        is the kind of source (`curator.merging.RANKS`). Where the entries are ``complete``
+        (all that the source has), what was wrong with it before and is not any more is mended.
         """
         report = report or AddReport()
-        started = datetime.now(UTC).isoformat()
-        first = True
-        listed_as: dict[str, str] = {}
+        reading = Reading(source, kind, datetime.now(UTC).isoformat(), complete)
         for chunk in batched(entries, CHUNK):
             with self._store.write() as connection:
-                if (
-                    first and source != "-"
-                ):  # what was wrong with this source before may be mended now
-                    connection.execute(delete(rejections).where(rejections.c.source == source))
-                    first = False
-                ChunkWriter(connection, source, started, report, listed_as).write(chunk)
+                ChunkWriter(connection, reading, report).write(chunk)
             yield report
+        if complete and source != "-" and reading.source_id:
+            self._mend(reading)
+
+    def _mend(self, reading: Reading) -> None:
+        gone = (
+            update(records)
+            .where(
+                records.c.source_id == reading.source_id,
+                records.c.status == "rejected",
+                records.c.last_seen < reading.started,
+            )
+            .values(status="mended")
+        )
+        with self._store.write() as connection:
+            connection.execute(gone)
 
     # ----------------------------------------------------------------- finding
 
@@ -79,7 +104,8 @@ class Papers:
 
     def last_seq(self) -> int:
         with self._store.read() as connection:
-            return connection.execute(select(func.max(papers.c.seq))).scalar() or 0
+            last = connection.execute(select(func.max(papers.c.seq))).scalar() or 0
+            return max(last, connection.execute(select(func.max(removed.c.seq))).scalar() or 0)
 
     def get(self, paper_ids: Iterable[str]) -> dict[str, Paper]:
         """Papers by id, in the order asked; unknown ids are left out."""
@@ -126,13 +152,16 @@ class Papers:
             NotFoundError: no paper, or more than one, is meant.
         """
         text = name.strip()
-        conditions = [papers.c.id == text]
+        conditions = [papers.c.id == text, papers.c.id.in_(_once_named(text))]
         if arxiv := arxiv_id_of(text):
             conditions.append(_identified("arxiv", arxiv[0]))
         if doi := doi_of(text):
             conditions.append(_identified("doi", doi))
+        conditions += [_identified(*pair) for pair in identifiers_in(text)]
         if key := title_key(text):
             conditions.append(papers.c.title_key == key)
+            titled = select(records.c.paper_id).where(records.c.title_key == key)
+            conditions.append(papers.c.id.in_(titled))
         if len(text) >= 4:
             conditions.append(papers.c.id.startswith(text, autoescape=True))
         if len(key) >= 4:
@@ -155,17 +184,39 @@ class Papers:
         )
 
     def seen(self, paper_id: str) -> list[dict[str, Any]]:
-        """Where a paper was seen, oldest first."""
-        query = select(sightings).where(sightings.c.paper_id == paper_id)
+        """Where a paper was seen, oldest first: once for each source."""
+        query = (
+            select(
+                sources.c.name.label("source"),
+                records.c.place,
+                func.min(records.c.listed).label("listed"),
+                func.min(records.c.first_seen).label("first_seen"),
+                func.max(records.c.last_seen).label("last_seen"),
+            )
+            .join(sources, sources.c.id == records.c.source_id)
+            .where(records.c.paper_id == paper_id)
+            .group_by(sources.c.name)
+            .order_by(func.min(records.c.id))
+        )
         with self._store.read() as connection:
-            rows = connection.execute(query.order_by(sightings.c.first_seen)).mappings()
-            return [{k: v for k, v in row.items() if k != "paper_id"} for row in rows]
+            return [dict(row) for row in connection.execute(query).mappings()]
+
+    def removed_since(self, seq: int) -> list[str]:
+        """Ids of papers that were joined to others or named anew after ``seq``."""
+        query = select(removed.c.paper_id).where(removed.c.seq > seq)
+        with self._store.read() as connection:
+            return list(connection.execute(query).scalars())
+
+
+def _once_named(name: str) -> Select[Any]:
+    """Papers that have borne a name which they do not bear now."""
+    return select(aliases.c.paper_id).where(aliases.c.alias == name)
 
 
 def _identified(scheme: str, value: str) -> ColumnElement[bool]:
     """A paper may have more identifiers of a scheme than the one it shows."""
-    same = (identifiers.c.scheme == scheme, identifiers.c.value == value)
-    return papers.c.id.in_(select(identifiers.c.paper_id).where(*same))
+    found = select(records.c.paper_id).join(record_keys, record_keys.c.record_id == records.c.id)
+    return papers.c.id.in_(found.where(record_keys.c.key == hash_of(scheme, value)))
 
 
 def filtered(query: Select[Any], filters: Filters) -> Select[Any]:
@@ -207,6 +258,7 @@ def paper_of(row: Row[Any]) -> Paper:
         doi=row.doi,
         categories=tuple(row.categories),
         upvotes=row.upvotes,
+        venue=row.venue,
         seq=row.seq,
         text_hash=row.text_hash,
     )

@@ -1,19 +1,16 @@
-"""The tables of the catalog, and the numbered migrations that make them.
+"""The tables of the catalog, as they are now; ``migrations`` makes them.
 
-The catalog is the truth; indexes are derived from it. A migration is a plain function of a
-connection. It is never edited once released: a change is a new one with the next number.
+The catalog is the truth; indexes are derived from it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import UTC, datetime
 
 from sqlalchemy import (
     JSON,
     Boolean,
     Column,
-    Connection,
     Float,
     ForeignKey,
     Index,
@@ -22,29 +19,25 @@ from sqlalchemy import (
     String,
     Table,
     Text,
-    func,
-    inspect,
-    select,
 )
 
-from curator.errors import StorageError
-
 __all__ = [
-    "MIGRATIONS",
+    "aliases",
     "counters",
+    "decisions",
     "digests",
     "embedded",
-    "identifiers",
+    "feeds",
     "metadata",
-    "migrate",
     "model_outputs",
     "now",
     "papers",
-    "rejections",
-    "sightings",
+    "record_keys",
+    "records",
+    "removed",
+    "sources",
     "tags",
     "tldrs",
-    "versions",
     "work",
 ]
 
@@ -81,50 +74,114 @@ papers = Table(
     Column("doi", String),
     Column("categories", JSON, nullable=False),
     Column("upvotes", Integer),
+    Column("venue", String),
     Column("text_hash", String, nullable=False),
     Column("seq", Integer, nullable=False, index=True),
 )
 
-# An identifier names one paper; a paper may have several.
-identifiers = Table(
-    "identifiers",
+# A place that records came from: a file, the pipe ("-"), a feed.
+sources = Table(
+    "sources",
     metadata,
-    Column("scheme", String, primary_key=True),
-    Column("value", String, primary_key=True),
-    _paper_key(index=True),
+    Column("id", Integer, primary_key=True),
+    Column("name", String, nullable=False, unique=True),
+    Column("kind", String, nullable=False),
+    Column("first_read", String, nullable=False),
+    Column("last_read", String, nullable=False),
 )
 
-# Every text a paper ever had, so that a quote in an old digest can still be found.
-versions = Table(
-    "versions",
+# The ledger of what came in: every distinct entry of every source, whole, with what became of
+# it. Papers are made from these rows and can be made again. A row without a paper was rejected
+# (or is a part of a bibliography that is no entry). `fingerprint` names source and content;
+# `current` is false once the same source tells it differently.
+records = Table(
+    "records",
     metadata,
-    _paper_key(primary_key=True),
-    Column("text_hash", String, primary_key=True),
+    Column("id", Integer, primary_key=True),
+    Column("fingerprint", Integer, nullable=False, unique=True),
+    Column("paper_id", String, ForeignKey("papers.id"), index=True),
+    Column("source_id", Integer, ForeignKey("sources.id"), nullable=False),
+    Column("position", Integer, nullable=False),
+    Column("place", String, nullable=False),
+    Column("current", Boolean, nullable=False),
+    Column("status", String, nullable=False),
+    Column("reason", Text, nullable=False),
     Column("title", Text, nullable=False),
     Column("abstract", Text, nullable=False),
+    Column("title_key", String, nullable=False),
+    Column("text_hash", String, nullable=False),
+    Column("native_id", String),
+    Column("arxiv_id", String),
     Column("arxiv_version", Integer),
-    Column("source", String, nullable=False),
-    Column("seen_at", String, nullable=False),
-)
-
-sightings = Table(
-    "sightings",
-    metadata,
-    _paper_key(primary_key=True),
-    Column("source", String, primary_key=True),
-    Column("place", String, nullable=False),
+    Column("doi", String),
+    Column("ids", JSON, nullable=False),
+    Column("authors", JSON, nullable=False),
+    Column("published", String),
+    Column("updated", String),
     Column("listed", String),
+    Column("url", String),
+    Column("venue", String),
+    Column("categories", JSON, nullable=False),
+    Column("upvotes", Integer),
+    Column("hints", JSON(none_as_null=True)),
+    Column("extra", JSON(none_as_null=True)),
     Column("first_seen", String, nullable=False),
     Column("last_seen", String, nullable=False),
 )
 
-rejections = Table(
-    "rejections",
+# By what a record is found when another may be of the same paper: hashes of its identifiers,
+# of its title's main part and of the beginning of a title cut short. A hash that two things
+# share costs a comparison, no more.
+record_keys = Table(
+    "record_keys",
     metadata,
-    Column("source", String, primary_key=True),
-    Column("place", String, primary_key=True),
-    Column("reason", Text, nullable=False),
-    Column("seen_at", String, nullable=False),
+    Column("key", Integer, primary_key=True, autoincrement=False),
+    Column("record_id", Integer, primary_key=True, autoincrement=False),
+    sqlite_with_rowid=False,
+)
+
+# Names that papers had before they were joined, split or named anew. One name may have come to
+# mean several papers.
+aliases = Table(
+    "aliases",
+    metadata,
+    Column("alias", String, primary_key=True),
+    Column("paper_id", String, ForeignKey("papers.id"), primary_key=True, index=True),
+)
+
+# Papers that are no more, for the indexes; `seq` as in papers.
+removed = Table(
+    "removed",
+    metadata,
+    Column("paper_id", String, primary_key=True),
+    Column("seq", Integer, nullable=False, index=True),
+)
+
+# What a person said about two records: that they are of one paper ("together"), or are not.
+decisions = Table(
+    "decisions",
+    metadata,
+    Column("one", Integer, primary_key=True, autoincrement=False),
+    Column("other", Integer, primary_key=True, autoincrement=False),
+    Column("kind", String, nullable=False),
+    Column("at", String, nullable=False),
+)
+
+# What is subscribed to, and how far each has been read.
+feeds = Table(
+    "feeds",
+    metadata,
+    Column("spec", String, primary_key=True),
+    Column("subscribed", Boolean, nullable=False),
+    Column("created", String, nullable=False),
+    Column("since", String),
+    Column("cursor", JSON(none_as_null=True)),
+    Column("validators", JSON, nullable=False),
+    Column("reading_since", String),
+    Column("last_try", String),
+    Column("last_success", String),
+    Column("failures", Integer, nullable=False),
+    Column("error", Text, nullable=False),
 )
 
 # The ledger: what became of each paper in each task (tldr, tag). No row means "not yet";
@@ -211,14 +268,8 @@ counters = Table(
     Column("value", Integer, nullable=False),
 )
 
-_migrations = Table(
-    "schema_migrations",
-    metadata,
-    Column("number", Integer, primary_key=True),
-    Column("name", String, nullable=False),
-    Column("applied", String, nullable=False),
-)
-
+Index("ix_records_title_key", records.c.title_key)
+Index("ix_records_ledger", records.c.status, records.c.source_id)
 Index("ix_tags_tag", tags.c.tag)
 Index("ix_work_task", work.c.task, work.c.status)
 
@@ -226,39 +277,3 @@ Index("ix_work_task", work.c.task, work.c.status)
 def now() -> str:
     """The time in UTC to the second, as ISO text."""
     return datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
-
-
-def _create_first_tables(connection: Connection) -> None:
-    metadata.create_all(connection)
-
-
-MIGRATIONS: tuple[tuple[int, str, Callable[[Connection], None]], ...] = (
-    (1, "first tables", _create_first_tables),
-)
-
-
-def schema_number(connection: Connection) -> int:
-    """The number of the last migration that was applied; 0 for a new file."""
-    if not inspect(connection).has_table(_migrations.name):
-        return 0
-    return connection.execute(select(func.max(_migrations.c.number))).scalar() or 0
-
-
-def migrate(connection: Connection) -> None:
-    """Applies what is missing, inside the caller's transaction.
-
-    Raises:
-        StorageError: the file was made by a newer version of this program.
-    """
-    have = schema_number(connection)
-    newest = MIGRATIONS[-1][0]
-    if have > newest:
-        raise StorageError(
-            f"This library was last used by a newer version (schema {have}; this one knows "
-            f"{newest}).",
-            remedy="Upgrade paper-curator, or use another --home.",
-        )
-    for number, name, apply in MIGRATIONS:
-        if number > have:
-            apply(connection)
-            connection.execute(_migrations.insert().values(number=number, name=name, applied=now()))

@@ -14,7 +14,7 @@ from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import DatabaseError
 from sqlalchemy.pool import ConnectionPoolEntry
 
-from curator.catalog.schema import MIGRATIONS, migrate, schema_number
+from curator.catalog.migrations import MIGRATIONS, migrate, schema_number
 from curator.errors import StorageError
 
 __all__ = ["Store"]

@@ -1,0 +1,132 @@
+"""The numbered migrations that make the catalog's tables, and what each one did.
+
+A migration is a plain function of a connection. It is never edited once released: a change is
+a new one with the next number. So the first ones spell out the tables as they then were.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from sqlalchemy import (
+    Column,
+    Connection,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    func,
+    inspect,
+    select,
+    text,
+)
+
+from curator.catalog.conversion import records_of_first_tables
+from curator.catalog.schema import metadata, now
+from curator.errors import StorageError
+
+__all__ = ["MIGRATIONS", "migrate", "schema_number"]
+
+_FIRST = """
+CREATE TABLE counters ( name VARCHAR NOT NULL, value INTEGER NOT NULL, PRIMARY KEY (name) );
+CREATE TABLE digests ( name VARCHAR NOT NULL, since VARCHAR NOT NULL, until VARCHAR NOT
+    NULL, document JSON NOT NULL, created VARCHAR NOT NULL, PRIMARY KEY (name) );
+CREATE TABLE model_outputs ( "key" VARCHAR NOT NULL, model VARCHAR NOT NULL, prompt VARCHAR
+    NOT NULL, prompt_hash VARCHAR NOT NULL, schema_hash VARCHAR NOT NULL, input_hash VARCHAR
+    NOT NULL, output TEXT NOT NULL, prompt_tokens INTEGER NOT NULL, completion_tokens
+    INTEGER NOT NULL, seconds FLOAT NOT NULL, created VARCHAR NOT NULL, PRIMARY KEY ("key")
+    );
+CREATE TABLE papers ( id VARCHAR NOT NULL, title TEXT NOT NULL, abstract TEXT NOT NULL,
+    title_key VARCHAR NOT NULL, authors JSON NOT NULL, authors_folded TEXT NOT NULL,
+    published VARCHAR, listed VARCHAR, added VARCHAR NOT NULL, day VARCHAR NOT NULL, url
+    VARCHAR, arxiv_id VARCHAR, arxiv_version INTEGER, doi VARCHAR, categories JSON NOT NULL,
+    upvotes INTEGER, text_hash VARCHAR NOT NULL, seq INTEGER NOT NULL, PRIMARY KEY (id) );
+CREATE INDEX ix_papers_day ON papers (day);
+CREATE INDEX ix_papers_seq ON papers (seq);
+CREATE INDEX ix_papers_title_key ON papers (title_key);
+CREATE TABLE rejections ( source VARCHAR NOT NULL, place VARCHAR NOT NULL, reason TEXT NOT
+    NULL, seen_at VARCHAR NOT NULL, PRIMARY KEY (source, place) );
+CREATE TABLE schema_migrations ( number INTEGER NOT NULL, name VARCHAR NOT NULL, applied
+    VARCHAR NOT NULL, PRIMARY KEY (number) );
+CREATE TABLE embedded ( paper_id VARCHAR NOT NULL, fingerprint VARCHAR NOT NULL, text_hash
+    VARCHAR NOT NULL, PRIMARY KEY (paper_id, fingerprint), FOREIGN KEY(paper_id) REFERENCES
+    papers (id) );
+CREATE TABLE identifiers ( scheme VARCHAR NOT NULL, value VARCHAR NOT NULL, paper_id VARCHAR
+    NOT NULL, PRIMARY KEY (scheme, value), FOREIGN KEY(paper_id) REFERENCES papers (id) );
+CREATE INDEX ix_identifiers_paper_id ON identifiers (paper_id);
+CREATE TABLE sightings ( paper_id VARCHAR NOT NULL, source VARCHAR NOT NULL, place VARCHAR
+    NOT NULL, listed VARCHAR, first_seen VARCHAR NOT NULL, last_seen VARCHAR NOT NULL,
+    PRIMARY KEY (paper_id, source), FOREIGN KEY(paper_id) REFERENCES papers (id) );
+CREATE TABLE tags ( paper_id VARCHAR NOT NULL, tag VARCHAR NOT NULL, confidence FLOAT NOT
+    NULL, source VARCHAR NOT NULL, needs_review BOOLEAN NOT NULL, text_hash VARCHAR NOT
+    NULL, taxonomy VARCHAR NOT NULL, model VARCHAR NOT NULL, created VARCHAR NOT NULL,
+    PRIMARY KEY (paper_id, tag), FOREIGN KEY(paper_id) REFERENCES papers (id) );
+CREATE INDEX ix_tags_tag ON tags (tag);
+CREATE TABLE tldrs ( paper_id VARCHAR NOT NULL, text TEXT NOT NULL, origin VARCHAR NOT NULL,
+    supported BOOLEAN NOT NULL, score FLOAT NOT NULL, quote TEXT NOT NULL, text_hash VARCHAR
+    NOT NULL, model VARCHAR NOT NULL, prompt_hash VARCHAR NOT NULL, created VARCHAR NOT
+    NULL, PRIMARY KEY (paper_id), FOREIGN KEY(paper_id) REFERENCES papers (id) );
+CREATE TABLE versions ( paper_id VARCHAR NOT NULL, text_hash VARCHAR NOT NULL, title TEXT
+    NOT NULL, abstract TEXT NOT NULL, arxiv_version INTEGER, source VARCHAR NOT NULL,
+    seen_at VARCHAR NOT NULL, PRIMARY KEY (paper_id, text_hash), FOREIGN KEY(paper_id)
+    REFERENCES papers (id) );
+CREATE TABLE work ( paper_id VARCHAR NOT NULL, task VARCHAR NOT NULL, status VARCHAR NOT
+    NULL, reason TEXT NOT NULL, "key" VARCHAR NOT NULL, at VARCHAR NOT NULL, PRIMARY KEY
+    (paper_id, task), FOREIGN KEY(paper_id) REFERENCES papers (id) );
+CREATE INDEX ix_work_task ON work (task, status)
+"""
+
+_migrations = Table(
+    "schema_migrations",
+    MetaData(),
+    Column("number", Integer, primary_key=True),
+    Column("name", String, nullable=False),
+    Column("applied", String, nullable=False),
+)
+
+
+def _create_first_tables(connection: Connection) -> None:
+    for statement in _FIRST.split(";"):
+        connection.execute(text(statement))
+
+
+def _create_records(connection: Connection) -> None:
+    """Every entry is kept whole, and papers are made from them."""
+    connection.execute(text("ALTER TABLE papers ADD COLUMN venue VARCHAR"))
+    metadata.create_all(connection)
+    records_of_first_tables(connection)
+    for table in ("sightings", "versions", "rejections", "identifiers"):
+        connection.execute(text(f"DROP TABLE {table}"))
+
+
+MIGRATIONS: tuple[tuple[int, str, Callable[[Connection], None]], ...] = (
+    (1, "first tables", _create_first_tables),
+    (2, "records", _create_records),
+)
+
+
+def schema_number(connection: Connection) -> int:
+    """The number of the last migration that was applied; 0 for a new file."""
+    if not inspect(connection).has_table(_migrations.name):
+        return 0
+    return connection.execute(select(func.max(_migrations.c.number))).scalar() or 0
+
+
+def migrate(connection: Connection) -> None:
+    """Applies what is missing, inside the caller's transaction.
+
+    Raises:
+        StorageError: the file was made by a newer version of this program.
+    """
+    have = schema_number(connection)
+    newest = MIGRATIONS[-1][0]
+    if have > newest:
+        raise StorageError(
+            f"This library was last used by a newer version (schema {have}; this one knows "
+            f"{newest}).",
+            remedy="Upgrade paper-curator, or use another --home.",
+        )
+    for number, name, apply in MIGRATIONS:
+        if number > have:
+            apply(connection)
+            connection.execute(_migrations.insert().values(number=number, name=name, applied=now()))
