@@ -54,6 +54,7 @@ class Entered(Described):
     last_seen: str = ""
     place: str = ""
     status: str = ""
+    keys: list[int] | None = None  # what it is found by, once that was made out
 
 
 def merged(records: Iterable[Entered]) -> dict[str, Any] | None:

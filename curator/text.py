@@ -52,7 +52,8 @@ _KEPT = {"\\$": "\ue000", "\\{": "\ue001", "\\}": "\ue002"}
 _MATH = re.compile(r"\$(?=\S)([^$]*)(?<=\S)\$(?!\d)")
 # What strip_controls does, for text that is ASCII.
 _ASCII_CONTROLS = dict.fromkeys([*range(32), 127]) | dict.fromkeys(map(ord, "\t\r\n\x0b\x0c"), " ")
-_SPACE = re.compile(r"\s+")
+# Of ASCII what title_key leaves out: all but digits and small letters.
+_NOT_IN_KEYS = dict.fromkeys(i for i in range(128) if not chr(i).isalnum())
 
 
 def _combine(mark: str, letter: str) -> str:
@@ -97,22 +98,34 @@ def plain(text: str) -> str:
     return squeeze(text)
 
 
-@lru_cache(maxsize=4096)
 def fold(text: str) -> str:
     """Lower case without accents, for searching: ``TÜLU 3`` and ``T\\"ulu 3`` → ``tulu 3``."""
-    decomposed = unicodedata.normalize("NFKD", plain(text)).casefold()
+    if text.isascii() and not ("\\" in text or "$" in text or "{" in text or "}" in text):
+        return squeeze(text.lower())  # most text, and some thirty times faster
+    return _fold(text)
+
+
+@lru_cache(maxsize=4096)
+def _fold(text: str) -> str:
+    written = plain(text)
+    if written.isascii():
+        return squeeze(written.lower())
+    decomposed = unicodedata.normalize("NFKD", written).casefold()
     # A lone accent decomposes into a space and the accent, hence squeezed once more.
     return squeeze("".join(c for c in decomposed if not unicodedata.combining(c)))
 
 
 def title_key(title: str) -> str:
     """What two writings of one title have in common: folded letters and digits, no spaces."""
-    return "".join(c for c in fold(title) if c.isalnum())
+    folded = fold(title)
+    if folded.isascii():
+        return folded.translate(_NOT_IN_KEYS)
+    return "".join(c for c in folded if c.isalnum())
 
 
 def squeeze(text: str) -> str:
     """One space wherever there was white space, none at the ends."""
-    return _SPACE.sub(" ", text).strip()
+    return " ".join(text.split())
 
 
 def strip_controls(text: str) -> str:

@@ -153,7 +153,7 @@ LONG = "A Study of How Owls Hunt by Night and What Mice Can Do About It"
         (record(LONG, OWLS), record("A Study of How Owls Hunt ...", BOATS), False),
         (
             record(LONG, OWLS, authors=["Ada Low"]),
-            record("A Study of How Owls Hunt…", BOATS, authors=["A Low"]),
+            record("A Study of How Owls Hunt by Night…", BOATS, authors=["A Low"]),
             True,
         ),
         (record(LONG, OWLS), record("A …", OWLS), False),

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from operator import itemgetter
 from typing import Any
 
 from sqlalchemy import Connection, func, select, update
@@ -12,6 +12,7 @@ from sqlalchemy import Connection, func, select, update
 from curator.catalog.blocks import block_of, extended, hash_of, keys_of, values
 from curator.catalog.placing import Formed, Placing, reason_of
 from curator.catalog.schema import papers, records, sources
+from curator.catalog.values import dumps
 from curator.merging import RANKS, Entered, merged
 from curator.paper import Entry, Record, Rejected, Verbatim, text_hash
 from curator.text import title_key
@@ -21,6 +22,7 @@ __all__ = ["AddReport", "ChunkWriter"]
 Row = dict[str, Any]
 
 _COLUMNS = tuple(column.name for column in records.c)
+_IN_ORDER = itemgetter(*_COLUMNS)
 _MARKS = ", ".join("?" * len(_COLUMNS))
 _TEXTS = ("title", "abstract", "title_key", "text_hash")
 _LISTS = ("ids", "authors", "categories")
@@ -174,7 +176,7 @@ class ChunkWriter:
         if isinstance(entry, Record):
             return self._record(entry, row)
         reason = entry.reason if isinstance(entry, Rejected) else ""
-        extra = json.dumps(entry.extra, ensure_ascii=False) if entry.extra else None
+        extra = dumps(entry.extra) if entry.extra else None
         row |= dict.fromkeys(_TEXTS, "") | dict.fromkeys(_OPTIONAL) | dict.fromkeys(_LISTS, "[]")
         row |= {
             "fingerprint": hash_of(reading.source, entry.where, reason, extra or ""),
@@ -188,8 +190,8 @@ class ChunkWriter:
         key, digest = title_key(record.title), text_hash(record.title, record.abstract)
         authors, categories = _json(record.authors), _json(record.categories)
         ids = _json(record.ids)
-        hints = json.dumps(record.hints, ensure_ascii=False) if record.hints else None
-        extra = json.dumps(record.extra, ensure_ascii=False) if record.extra else None
+        hints = dumps(record.hints) if record.hints else None
+        extra = dumps(record.extra) if record.extra else None
         version = record.arxiv_version
         # All that the record says, but for what changes from day to day (votes, the list it was
         # on) and where in the source it stands.
@@ -251,7 +253,7 @@ class ChunkWriter:
     def _store(self, rows: list[Row], entered: list[Entered]) -> None:
         if rows:
             statement = f"INSERT INTO records ({', '.join(_COLUMNS)}) VALUES ({_MARKS})"
-            self._connection.exec_driver_sql(statement, [_tuple(row) for row in rows])
+            self._connection.exec_driver_sql(statement, list(map(_IN_ORDER, rows)))
         keys = [(key, record.id) for record in entered for key in keys_of(record)]
         if keys:
             statement = "INSERT OR IGNORE INTO record_keys (key, record_id) VALUES (?, ?)"
@@ -351,8 +353,4 @@ def _excerpt(title: str) -> str:
 
 
 def _json(items: Sequence[Any]) -> str:
-    return json.dumps(items, ensure_ascii=False) if items else "[]"
-
-
-def _tuple(row: Row) -> tuple[Any, ...]:
-    return tuple(row[name] for name in _COLUMNS)
+    return dumps(items) if items else "[]"

@@ -34,12 +34,18 @@ __all__ = [
 
 def hash_of(*parts: str) -> int:
     """63 bits of a hash, which every database's integers hold."""
-    digest = blake2b("\x1f".join(parts).encode("utf-8", "surrogatepass"), digest_size=8).digest()
-    return int.from_bytes(digest, "big") >> 1
+    text = "\x1f".join(parts).encode("utf-8", "surrogatepass")
+    return int.from_bytes(blake2b(text, digest_size=8).digest(), "big") >> 1
 
 
 def keys_of(record: Entered) -> list[int]:
     """What a record is stored under, and looked up by (besides its title)."""
+    if record.keys is None:
+        record.keys = _keys_of(record)
+    return record.keys
+
+
+def _keys_of(record: Entered) -> list[int]:
     keys = []
     if record.arxiv_id:
         keys.append(hash_of("arxiv", record.arxiv_id))
@@ -60,8 +66,7 @@ def keys_of(record: Entered) -> list[int]:
 
 def _lookups(record: Entered) -> list[int]:
     """The hashes under which others may be stored that this record can be joined with."""
-    found = keys_of(record)
-    found.append(hash_of("main", record.title_key))
+    found = [*keys_of(record), hash_of("main", record.title_key)]
     if len(record.title_key) >= SHORTEST_CUT:
         found.append(hash_of("cut", record.title_key[:SHORTEST_CUT]))
     return found

@@ -93,6 +93,7 @@ def _create_first_tables(connection: Connection) -> None:
 def _create_records(connection: Connection) -> None:
     """Every entry is kept whole, and papers are made from them."""
     connection.execute(text("ALTER TABLE papers ADD COLUMN venue VARCHAR"))
+    connection.execute(text("DROP INDEX ix_papers_title_key"))  # titles are found by records
     metadata.create_all(connection)
     records_of_first_tables(connection)
     for table in ("sightings", "versions", "rejections", "identifiers"):

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, Select, Text, cast, func, or_, select, update
+from sqlalchemy import ColumnElement, Row, Select, Text, and_, cast, func, or_, select, update
 
 from curator.batches import batched
 from curator.catalog.adding import AddReport, ChunkWriter, Reading
@@ -29,7 +29,7 @@ from curator.text import fold, title_key
 
 __all__ = ["AddReport", "Filters", "Papers", "filtered", "paper_of"]
 
-CHUNK = 500
+CHUNK = 1000
 # SQLite's default limit of variables in one statement is 32,766.
 MANY = 5_000
 
@@ -159,9 +159,9 @@ class Papers:
             conditions.append(_identified("doi", doi))
         conditions += [_identified(*pair) for pair in identifiers_in(text)]
         if key := title_key(text):
-            conditions.append(papers.c.title_key == key)
             titled = select(records.c.paper_id).where(records.c.title_key == key)
-            conditions.append(papers.c.id.in_(titled))
+            named = papers.c.id.in_(titled)
+            conditions += [and_(named, papers.c.title_key == key), named]
         if len(text) >= 4:
             conditions.append(papers.c.id.startswith(text, autoescape=True))
         if len(key) >= 4:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
+from operator import itemgetter
 from typing import Any
 
 from sqlalchemy import Connection, delete, or_, select, update
@@ -28,6 +29,7 @@ from curator.catalog.schema import (
     tldrs,
     work,
 )
+from curator.catalog.values import dumps
 from curator.identity import Link, cluster, is_generic
 from curator.merging import Entered, base_id, folded_authors, merged, salt_of
 from curator.paper import paper_id_of
@@ -35,6 +37,9 @@ from curator.paper import paper_id_of
 __all__ = ["Formed", "Placing"]
 
 Row = dict[str, Any]
+_COLUMNS = tuple(column.name for column in papers.c)
+_IN_ORDER = itemgetter(*_COLUMNS)
+_MARKS = ", ".join("?" * len(_COLUMNS))
 _TEXT = ("title", "abstract", "authors")  # what the indexes hold
 
 
@@ -53,6 +58,7 @@ class Placing:
     ``complete`` whether it goes over all that the source has."""
 
     def __init__(self, connection: Connection, started: str, *, complete: bool = True) -> None:
+        self._connection = connection
         self._run = connection.execute
         self._now = started
         self._complete = complete
@@ -220,7 +226,7 @@ class Placing:
         for seq, row in enumerate(renumbered, start=span[0]):
             row["seq"] = seq
         if inserts:
-            self._run(papers.insert(), inserts)
+            self._insert(inserts)
         for row in updates:
             self._run(papers.update().where(papers.c.id == row["id"]).values(**row))
         for seq, paper_id in enumerate(lost, start=span[0] + len(renumbered)):
@@ -235,6 +241,14 @@ class Placing:
             back = [row["id"] for row in inserts]
             self._run(delete(removed).where(removed.c.paper_id.in_(values(back))))
         return span if renumbered or lost else None
+
+    def _insert(self, rows: list[Row]) -> None:
+        ready = [
+            {**row, "authors": dumps(row["authors"]), "categories": dumps(row["categories"])}
+            for row in rows
+        ]
+        statement = f"INSERT INTO papers ({', '.join(_COLUMNS)}) VALUES ({_MARKS})"
+        self._connection.exec_driver_sql(statement, list(map(_IN_ORDER, ready)))
 
     def _row(self, paper: Formed) -> Row:
         assert paper.fields is not None

@@ -61,7 +61,7 @@ papers = Table(
     Column("id", String, primary_key=True),
     Column("title", Text, nullable=False),
     Column("abstract", Text, nullable=False),
-    Column("title_key", String, nullable=False, index=True),
+    Column("title_key", String, nullable=False),
     Column("authors", JSON, nullable=False),
     Column("authors_folded", Text, nullable=False),
     Column("published", String),

@@ -15,6 +15,7 @@ from sqlalchemy.exc import DatabaseError
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from curator.catalog.migrations import MIGRATIONS, migrate, schema_number
+from curator.catalog.values import dumps, loads
 from curator.errors import StorageError
 
 __all__ = ["Store"]
@@ -32,7 +33,9 @@ class Store:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.engine: Engine = create_engine(URL.create("sqlite", database=str(path)))
+        self.engine: Engine = create_engine(
+            URL.create("sqlite", database=str(path)), json_serializer=dumps, json_deserializer=loads
+        )
         event.listen(self.engine, "connect", _prepare)
         try:
             with self.read() as connection:
@@ -113,6 +116,10 @@ def _prepare(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
     # NORMAL with WAL loses nothing when the process dies; only a power cut may undo the
     # last commits, never damage the file (https://sqlite.org/pragma.html#pragma_synchronous).
     cursor.execute("PRAGMA synchronous = NORMAL")
+    # SQLite's own 2 MB of pages are soon too few for the indexes on titles and fingerprints, and
+    # a checkpoint for every 4 MB is a wait for the disk with every other chunk.
+    cursor.execute("PRAGMA cache_size = -65536")
+    cursor.execute("PRAGMA wal_autocheckpoint = 16384")
     cursor.close()
 
 
