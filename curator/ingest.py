@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
-from curator.catalog import AddReport, Papers
+from curator.catalog import AddReport, Change, Papers
 from curator.errors import CuratorError, InputError, UsageError
 from curator.paper import Record, Rejected
 from curator.sources import expand, read
@@ -13,10 +13,14 @@ __all__ = ["ingest"]
 
 
 def ingest(
-    papers: Papers, sources: Sequence[str], progress: Callable[[int], None] | None = None
+    papers: Papers,
+    sources: Sequence[str],
+    progress: Callable[[int], None] | None = None,
+    follow: Callable[[Change], None] | None = None,
 ) -> AddReport:
     """Stores the entries of all sources; what cannot be read is in the report and in the
-    ledger, with the reason. ``progress`` gets the number of entries so far.
+    ledger, with the reason. ``progress`` gets the number of entries so far, ``follow`` what each
+    chunk changed of the papers' texts.
 
     Raises:
         InputError, UsageError: no source could be read at all.
@@ -43,7 +47,7 @@ def ingest(
             refuse(name, error)
             continue
         usable = True
-        for current in papers.add(_to_the_end(reading), reading.name, report, kind=reading.kind):
+        for current in papers.add(_to_the_end(reading), reading.name, report, kind=reading.kind, follow=follow):
             if progress:
                 progress(current.entries)
     if not usable and unusable:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
@@ -25,7 +25,7 @@ from curator.index.lexical import LexicalIndex
 from curator.indexing import sync_vectors, sync_words
 from curator.ingest import ingest
 from curator.llm.metered import Budget
-from curator.locks import writer_lock
+from curator.locks import free_lock, writer_lock
 from curator.paper import Paper
 from curator.paths import Home
 from curator.settings import Settings, load_settings
@@ -164,9 +164,13 @@ class Library:
         Raises:
             InputError: no source could be read at all.
         """
-        report = ingest(
-            self.catalog.papers, sources, lambda entries: self.progress("read", entries, None)
-        )
+        with self._lock(), self.lexical.feeding() as words:
+            report = ingest(
+                self.catalog.papers,
+                sources,
+                lambda entries: self.progress("read", entries, None),
+                words.take,
+            )
         if index:
             self.index(vectors=embed)
         return report
@@ -211,7 +215,7 @@ class Library:
     def _retriever(self, mode: Mode | None, *, need_vectors: bool = False) -> HybridRetriever:
         from curator.retrieval import HybridRetriever
 
-        sync_words(self.lexical, self._lock)
+        self._freshen_words()
         if mode == "lexical":
             return HybridRetriever(self.catalog.papers, self.lexical)
         try:
@@ -231,6 +235,13 @@ class Library:
                 "their words (or by a former text); `curator index` makes them."
             )
         return HybridRetriever(self.catalog.papers, self.lexical, self.vectors, embedder)
+
+    def _freshen_words(self) -> None:
+        """Takes in what is new, unless another process is at it: readers do not wait."""
+        if self.lexical.behind():
+            with free_lock(self.home.write_lock) as free:
+                if free or not self.lexical.count():  # nothing to search yet: wait for it
+                    sync_words(self.lexical, nullcontext if free else self._lock)
 
     # -------------------------------------------------------------- answering
 

@@ -8,9 +8,29 @@ from pathlib import Path
 
 from curator.errors import StorageError
 
-__all__ = ["writer_lock"]
+__all__ = ["free_lock", "writer_lock"]
 
 WAIT_SECONDS = 600.0
+
+
+@contextmanager
+def free_lock(path: Path) -> Iterator[bool]:
+    """Holds the library's write lock if nobody else does; says whether.
+
+    For readers, who would rather go on with what is there than wait.
+    """
+    from filelock import FileLock, Timeout
+
+    lock = FileLock(path)
+    try:
+        lock.acquire(timeout=0)
+    except (Timeout, OSError):
+        yield False
+        return
+    try:
+        yield True
+    finally:
+        lock.release()
 
 
 @contextmanager

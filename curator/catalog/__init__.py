@@ -9,6 +9,7 @@ from curator.catalog.cache import CachedOutput, ModelCache
 from curator.catalog.ledger import Ledger, Tally, Task, key_of
 from curator.catalog.outputs import Outputs, StoredTag, StoredTldr
 from curator.catalog.papers import Filters, Papers
+from curator.catalog.placing import Change
 from curator.catalog.store import Store
 from curator.catalog.vectorlog import VectorLog
 
@@ -16,6 +17,7 @@ __all__ = [
     "AddReport",
     "CachedOutput",
     "Catalog",
+    "Change",
     "Filters",
     "Ledger",
     "ModelCache",

@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, func, select, update
 
 from curator.catalog.blocks import block_of, extended, hash_of, keys_of, values
-from curator.catalog.placing import Formed, Placing, reason_of
+from curator.catalog.placing import Change, Formed, Placing, reason_of
 from curator.catalog.schema import papers, records, sources
 from curator.catalog.values import dumps
 from curator.merging import RANKS, Entered, merged
@@ -71,6 +71,7 @@ class ChunkWriter:
         self._connection = connection
         self._reading = reading
         self._report = report
+        self.change: Change | None = None  # of the papers' texts, once written
         self._next_id = (connection.execute(select(func.max(records.c.id))).scalar() or 0) + 1
         self._source_row()
 
@@ -107,7 +108,7 @@ class ChunkWriter:
         placing = Placing(self._connection, reading.started, complete=reading.complete)
         homes = self._place([pair for pair in fresh.values() if pair[1]], known, placing)  # type: ignore[misc]
         self._outcomes(fresh, homes)
-        self.span = placing.write_papers()
+        self.change = placing.write_papers()
         self._store([row for row, _ in fresh.values()], [e for _, e in fresh.values() if e])
         placing.write_moves()
         self._note_again(known.values())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -12,6 +12,7 @@ from sqlalchemy import ColumnElement, Row, Select, Text, and_, cast, func, or_, 
 from curator.batches import batched
 from curator.catalog.adding import AddReport, ChunkWriter, Reading
 from curator.catalog.blocks import hash_of
+from curator.catalog.placing import Change
 from curator.catalog.schema import (
     aliases,
     papers,
@@ -67,18 +68,23 @@ class Papers:
         *,
         kind: str = "jsonl",
         complete: bool = True,
+        follow: Callable[[Change], None] | None = None,
     ) -> Iterator[AddReport]:
         """Stores entries and yields the growing report after each committed chunk.
 
         A killed run keeps its whole chunks, and running it again adds only the rest. ``kind``
         is the kind of source (`curator.merging.RANKS`). Where the entries are ``complete``
         (all that the source has), what was wrong with it before and is not any more is mended.
+        ``follow`` is told what each stored chunk changed of the papers' texts.
         """
         report = report or AddReport()
         reading = Reading(source, kind, datetime.now(UTC).isoformat(), complete)
         for chunk in batched(entries, CHUNK):
             with self._store.write() as connection:
-                ChunkWriter(connection, reading, report).write(chunk)
+                writer = ChunkWriter(connection, reading, report)
+                writer.write(chunk)
+            if follow and writer.change:
+                follow(writer.change)
             yield report
         if complete and source != "-" and reading.source_id:
             self._mend(reading)
@@ -201,11 +207,11 @@ class Papers:
         with self._store.read() as connection:
             return [dict(row) for row in connection.execute(query).mappings()]
 
-    def removed_since(self, seq: int) -> list[str]:
-        """Ids of papers that were joined to others or named anew after ``seq``."""
-        query = select(removed.c.paper_id).where(removed.c.seq > seq)
+    def removed_since(self, seq: int) -> list[tuple[str, int]]:
+        """``(id, number of change)`` of papers that were joined to others or named anew."""
+        query = select(removed.c.paper_id, removed.c.seq).where(removed.c.seq > seq)
         with self._store.read() as connection:
-            return list(connection.execute(query).scalars())
+            return [(row[0], row[1]) for row in connection.execute(query)]
 
 
 def _once_named(name: str) -> Select[Any]:

@@ -34,13 +34,28 @@ from curator.identity import Link, cluster, is_generic
 from curator.merging import Entered, base_id, folded_authors, merged, salt_of
 from curator.paper import paper_id_of
 
-__all__ = ["Formed", "Placing"]
+__all__ = ["Change", "Formed", "Placing"]
 
 Row = dict[str, Any]
 _COLUMNS = tuple(column.name for column in papers.c)
 _IN_ORDER = itemgetter(*_COLUMNS)
 _MARKS = ", ".join("?" * len(_COLUMNS))
 _TEXT = ("title", "abstract", "authors")  # what the indexes hold
+
+
+@dataclass
+class Change:
+    """What one transaction changed of the papers' texts: what the indexes have to follow.
+
+    ``first`` to ``last`` are its numbers of change, one for each paper of ``inserted``,
+    ``changed`` and ``removed``. A paper here is ``(id, title, abstract, authors)``.
+    """
+
+    first: int
+    last: int
+    inserted: list[tuple[str, str, str, Sequence[str]]]
+    changed: list[tuple[str, str, str, Sequence[str]]]
+    removed: list[str]
 
 
 @dataclass(eq=False)
@@ -194,8 +209,8 @@ class Placing:
 
     # ---------------------------------------------------------------- writing
 
-    def write_papers(self) -> tuple[int, int] | None:
-        """Stores new and changed papers; the first and last number of change that this took.
+    def write_papers(self) -> Change | None:
+        """Stores new and changed papers; what of it the indexes have to follow.
 
         To be called before the records are stored, which refer to papers.
         """
@@ -240,7 +255,15 @@ class Placing:
         if inserts and self._former:  # a paper that is there again is not removed any more
             back = [row["id"] for row in inserts]
             self._run(delete(removed).where(removed.c.paper_id.in_(values(back))))
-        return span if renumbered or lost else None
+        if not renumbered and not lost:
+            return None
+        new = {id(row) for row in inserts}
+        return Change(
+            *span,
+            inserted=[_indexed(row) for row in inserts],
+            changed=[_indexed(row) for row in renumbered if id(row) not in new],
+            removed=lost,
+        )
 
     def _insert(self, rows: list[Row]) -> None:
         ready = [
@@ -335,6 +358,10 @@ class Placing:
         query = select(counters.c.value).where(counters.c.name == "seq")
         last = int(self._run(query).scalar_one())
         return last - count + 1, last
+
+
+def _indexed(row: Row) -> tuple[str, str, str, Sequence[str]]:
+    return row["id"], row["title"], row["abstract"], row["authors"]
 
 
 def reason_of(paper: Formed, member: Entered) -> str:

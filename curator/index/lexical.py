@@ -9,18 +9,20 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable, Set
+from collections.abc import Callable, Iterator, Sequence, Set
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from curator.catalog import Papers
+from curator.catalog import Change, Papers
 from curator.errors import IndexMismatch, StorageError
 from curator.text import fold
 
-__all__ = ["FINGERPRINT", "LexicalIndex"]
+__all__ = ["FINGERPRINT", "LexicalIndex", "WordFeed"]
 
 FINGERPRINT = "words 1: folded title^2, abstract, authors; english stems"
 TITLE_BOOST = 2.0
+COMMIT_EVERY = 50_000  # papers; what a killed process has to index again at most
 _STATE = "state.json"
 
 
@@ -61,36 +63,42 @@ class LexicalIndex:
         return written
 
     def _write(self, seq: int, *, fresh: bool, notify: Callable[[int], None] | None) -> int:
-        import tantivy
+        with self.feeding(seq, fresh=fresh) as feed:
+            feed.catch_up(notify)
+        return feed.written
 
-        last, written = seq, 0
-        try:
+    @contextmanager
+    def feeding(self, seq: int | None = None, *, fresh: bool = False) -> Iterator[WordFeed]:
+        """Takes changes as the catalog makes them, from ``seq`` on (default: where the index
+        is); they are found once the context ends. The caller holds the writer's lock.
+
+        Whatever ends it, what was taken is kept; what a killed process had not committed is
+        taken again by the next `sync`.
+        """
+        with self.storage():
             if fresh:
                 self._index = None
                 shutil.rmtree(self._path, ignore_errors=True)
                 self._path.mkdir(parents=True, exist_ok=True)
-            index = self._open(create=True)
-            writer = index.writer(heap_size=64_000_000, num_threads=1)
-            for paper in self._papers.changed_since(seq):
-                if not fresh:
-                    writer.delete_documents_by_term("id", paper.id)
-                writer.add_document(
-                    tantivy.Document(
-                        id=[paper.id],
-                        title=[fold(paper.title)],
-                        abstract=[fold(paper.abstract)],
-                        authors=[fold(" ; ".join(paper.authors))],
-                    )
-                )
-                last = paper.seq
-                written += 1
-                if notify and written % 1000 == 0:
-                    notify(written)
-            if written or fresh:
-                writer.commit()
-                writer.wait_merging_threads()
-            self._save_state(last)
-            index.reload()
+                self._open(create=True)
+        if seq is None:
+            self.sync()
+            state = self._state()
+            seq = state["seq"] if state else 0
+        feed = WordFeed(self, self._papers, seq)
+        try:
+            if fresh:
+                feed.commit()  # an empty index, too, says what built it
+            yield feed
+        finally:
+            feed.close()
+            self._open().reload()
+
+    @contextmanager
+    def storage(self) -> Iterator[None]:
+        """Says in the reader's words what writing the index failed of."""
+        try:
+            yield
         except (OSError, ValueError) as error:
             raise StorageError(
                 f"The word index in {str(self._path)!r} could not be written ({error}). "
@@ -98,7 +106,6 @@ class LexicalIndex:
                 remedy="Free some space or make the folder writable; the next command mends it.",
                 retryable=True,
             ) from error
-        return written
 
     # --------------------------------------------------------------- searching
 
@@ -177,11 +184,108 @@ class LexicalIndex:
             return None
         return {"seq": seq}
 
-    def _save_state(self, seq: int) -> None:
+    def writer(self) -> Any:
+        """Tantivy's writer, of which there is one at a time."""
+        return self._open(create=True).writer(heap_size=64_000_000, num_threads=1)
+
+    def save_state(self, seq: int) -> None:
+        """Says up to which change of the catalog the index goes."""
         text = json.dumps({"fingerprint": FINGERPRINT, "seq": seq})
         temporary = self._path / (_STATE + ".new")
         temporary.write_text(text, "utf-8")
         temporary.replace(self._path / _STATE)
+
+
+class WordFeed:
+    """Writes papers into the word index in the order of the catalog's changes.
+
+    ``seq`` is the last change that it has; changes that other processes made in between are
+    fetched from the catalog.
+    """
+
+    def __init__(self, index: LexicalIndex, papers: Papers, seq: int) -> None:
+        self._index = index
+        self._papers = papers
+        self._writer: Any = None
+        self._uncommitted = 0
+        self.seq = seq
+        self.written = 0
+
+    def take(self, change: Change) -> None:
+        """Follows one transaction of the catalog."""
+        if change.first != self.seq + 1:
+            self.catch_up(before=change.first)
+        with self._index.storage():
+            for paper_id in change.removed:
+                self._delete(paper_id)
+            for paper in change.changed:
+                self._delete(paper[0])
+                self._add(*paper)
+            for paper in change.inserted:
+                self._add(*paper)
+        self.seq = change.last
+        if self._uncommitted >= COMMIT_EVERY:
+            self.commit()
+
+    def catch_up(
+        self, notify: Callable[[int], None] | None = None, before: int | None = None
+    ) -> None:
+        """Fetches from the catalog what is missing (up to the change ``before``)."""
+        start, last = self.seq, self.seq
+        with self._index.storage():
+            for paper_id, seq in self._papers.removed_since(start):
+                if before is None or seq < before:
+                    self._delete(paper_id)
+                    last = max(last, seq)
+            for paper in self._papers.changed_since(start):
+                if before is not None and paper.seq >= before:
+                    break
+                if start:
+                    self._delete(paper.id)
+                self._add(paper.id, paper.title, paper.abstract, paper.authors)
+                last = max(last, paper.seq)
+                if notify and self.written % 1000 == 0:
+                    notify(self.written)
+        self.seq = last
+
+    def _delete(self, paper_id: str) -> None:
+        self._open().delete_documents_by_term("id", paper_id)
+        self._uncommitted += 1
+
+    def _add(self, paper_id: str, title: str, abstract: str, authors: Sequence[str]) -> None:
+        import tantivy
+
+        self._open().add_document(
+            tantivy.Document(
+                id=[paper_id],
+                title=[fold(title)],
+                abstract=[fold(abstract)],
+                authors=[fold(" ; ".join(authors))],
+            )
+        )
+        self.written += 1
+        self._uncommitted += 1
+
+    def _open(self) -> Any:
+        if self._writer is None:
+            self._writer = self._index.writer()
+        return self._writer
+
+    def commit(self) -> None:
+        """Makes what was taken found, and says up to which change that goes."""
+        with self._index.storage():
+            if self._writer is not None and self._uncommitted:
+                self._writer.commit()
+            self._uncommitted = 0
+            self._index.save_state(self.seq)
+
+    def close(self) -> None:
+        """Commits, and lets go of the writer's lock on the folder."""
+        self.commit()
+        if self._writer is not None:
+            with self._index.storage():
+                self._writer.wait_merging_threads()
+            self._writer = None
 
 
 def _analyzer() -> Any:
