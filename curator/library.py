@@ -7,54 +7,38 @@ costly to load (models, Chroma, LangGraph) are loaded when first used and kept.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
-from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from curator.batch import Outcome, run_batch
-from curator.catalog import AddReport, Catalog, Filters, StoredTag, StoredTldr, Task
-from curator.errors import (
-    MissingError,
-    ModelError,
-    WeightsMissing,
-)
-from curator.index.lexical import LexicalIndex
-from curator.indexing import sync_vectors, sync_words
-from curator.ingest import ingest
+from curator.catalog import AddReport, Filters, StoredTag, StoredTldr, Task
+from curator.errors import ModelError
+from curator.intake import SyncReport
 from curator.llm.metered import Budget
-from curator.locks import free_lock, writer_lock
 from curator.paper import Paper
-from curator.paths import Home
-from curator.settings import Settings, load_settings
+from curator.settings import Settings
+from curator.shelf import Notify, Progress, Shelf
 from curator.threads import Threads, config_of
 
 if TYPE_CHECKING:
     from curator.answers import Answer
     from curator.digest.document import DigestDocument
     from curator.digest.period import Period
-    from curator.embedding import Embedder
     from curator.evidence import EvidenceSelector
     from curator.grounding import Grounder
-    from curator.index.vectors import VectorIndex
     from curator.llm.metered import MeteredLLM
-    from curator.retrieval import Hit, HybridRetriever, Mode
     from curator.taxonomy import Taxonomy
     from curator.tldr import TldrWriter
 
 __all__ = ["Library"]
 
-Notify = Callable[[str], None]
-Progress = Callable[[str, int, int | None], None]
 Event = Callable[[dict[str, Any]], None]
 
-# So few papers without vectors are embedded before a search; more are left to `index`.
-EMBED_BEFORE_SEARCH = 64
 
-
-class Library:
+class Library(Shelf):
     """A folder with a catalog and its indexes, and the models to work on them.
 
     ``notify`` gets sentences for the person at the terminal, ``progress`` gets
@@ -69,59 +53,16 @@ class Library:
         progress: Progress | None = None,
         budget: Budget | None = None,
     ) -> None:
-        self.settings = settings
-        self.home = Home(settings.home.expanduser()).create()
-        self.notify: Notify = notify or (lambda _: None)
-        self.progress: Progress = progress or (lambda _what, _done, _of: None)
-        self._said: set[str] = set()
+        super().__init__(settings, notify=notify, progress=progress)
         self._budget = budget or Budget(
             settings.max_calls, settings.max_tokens, settings.max_minutes
         )
         # LangGraph would send questions and papers to a tracing service if these were set
         # for another program. Nothing leaves this machine unless it was asked for here.
         os.environ["LANGSMITH_TRACING"] = os.environ["LANGCHAIN_TRACING_V2"] = "false"
-        self.catalog = Catalog(self.home.catalog)
-        self.lexical = LexicalIndex(self.home.lexical, self.catalog.papers)
         self.threads = Threads(self.home.threads)
 
-    @classmethod
-    def open(cls, home: str | Path | None = None, **options: Any) -> Library:
-        """The library in ``home`` (else ``CURATOR_HOME``, else the platform's data folder).
-
-        Raises:
-            StorageError: the folder or its catalog cannot be used.
-        """
-        return cls(load_settings(home=home), **options)
-
-    def __enter__(self) -> Library:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
-
-    def close(self) -> None:
-        if "vectors" in self.__dict__:
-            self.vectors.close()
-        self.catalog.close()
-
     # ------------------------------------------------------------------ parts
-
-    @cached_property
-    def embedder(self) -> Embedder:
-        from curator.embedding import open_embedder
-
-        return open_embedder(self.settings)
-
-    @cached_property
-    def vectors(self) -> VectorIndex:
-        from curator.index.vectors import VectorIndex
-
-        return VectorIndex(self.home.vectors, self.catalog.vectors, self.embedder.fingerprint)
 
     @cached_property
     def llm(self) -> MeteredLLM:
@@ -144,104 +85,6 @@ class Library:
         from curator.llm.metered import MeteredLLM
 
         return MeteredLLM(open_llm(self.settings, spec), self.catalog.cache, self._budget)
-
-    def _notify_once(self, text: str) -> None:
-        if text not in self._said:
-            self._said.add(text)
-            self.notify(text)
-
-    def _lock(self) -> AbstractContextManager[None]:
-        return writer_lock(self.home.write_lock, self.notify)
-
-    # -------------------------------------------------------------- taking in
-
-    def add(self, sources: Sequence[str], *, index: bool = True, embed: bool = True) -> AddReport:
-        """Adds the papers of files; what cannot be read is in the report, with the reason.
-
-        Papers are stored first, then found by words, then embedded; killed at any moment,
-        running it again goes on.
-
-        Raises:
-            InputError: no source could be read at all.
-        """
-        with self._lock(), self.lexical.feeding() as words:
-            report = ingest(
-                self.catalog.papers,
-                sources,
-                lambda entries: self.progress("read", entries, None),
-                words.take,
-            )
-        if index:
-            self.index(vectors=embed)
-        return report
-
-    def index(self, *, rebuild: bool = False, vectors: bool = True) -> dict[str, int]:
-        """Brings both indexes up to the catalog; how many papers each one took in."""
-        done = {"words": sync_words(self.lexical, self._lock, rebuild=rebuild)}
-        if not vectors:
-            return done
-        try:
-            if rebuild:
-                with self._lock():
-                    self.vectors.clear()
-            done["vectors"] = sync_vectors(
-                self.catalog,
-                self.vectors,
-                self.embedder,
-                self._lock,
-                lambda n, of: self.progress("embedded", n, of),
-            )
-        except WeightsMissing as error:
-            if rebuild:
-                raise
-            self.notify(
-                f"Vectors wait: {error.message} Papers are found by their words. {error.remedy}"
-            )
-        return done
-
-    # ---------------------------------------------------------------- finding
-
-    def search(
-        self,
-        query: str,
-        limit: int = 10,
-        filters: Filters | None = None,
-        mode: Mode | None = None,
-    ) -> list[Hit]:
-        """Papers for a query, best first. Without ``mode``: hybrid, or by words alone where
-        no embedding weights are there (said by ``notify``)."""
-        return self._retriever(mode).search(query, limit, filters, mode or "hybrid")
-
-    def _retriever(self, mode: Mode | None, *, need_vectors: bool = False) -> HybridRetriever:
-        from curator.retrieval import HybridRetriever
-
-        self._freshen_words()
-        if mode == "lexical":
-            return HybridRetriever(self.catalog.papers, self.lexical)
-        try:
-            embedder = self.embedder
-        except MissingError as error:
-            if mode is not None or need_vectors:
-                raise
-            self._notify_once(f"Searching by words only: {error}")
-            return HybridRetriever(self.catalog.papers, self.lexical)
-        self.vectors.heal()
-        missing = self.catalog.vectors.missing_count(self.vectors.fingerprint)
-        if 0 < missing <= EMBED_BEFORE_SEARCH:
-            sync_vectors(self.catalog, self.vectors, embedder, self._lock)
-        elif missing > 0:
-            self._notify_once(
-                f"{missing} papers have no vector of their present text yet and are found by "
-                "their words (or by a former text); `curator index` makes them."
-            )
-        return HybridRetriever(self.catalog.papers, self.lexical, self.vectors, embedder)
-
-    def _freshen_words(self) -> None:
-        """Takes in what is new, unless another process is at it: readers do not wait."""
-        if self.lexical.behind():
-            with free_lock(self.home.write_lock) as free:
-                if free or not self.lexical.count():  # nothing to search yet: wait for it
-                    sync_words(self.lexical, nullcontext if free else self._lock)
 
     # -------------------------------------------------------------- answering
 
@@ -449,11 +292,49 @@ class Library:
         return {
             "home": str(self.home.root),
             "papers": papers,
-            "rejected_entries": len(ledger.rejected()),
+            "entries": ledger.entries(),
+            "rejected_entries": ledger.entries()["rejected"],
             "words": self.lexical.count(),
             "vectors": self.catalog.vectors.counts(),
             "tldr": asdict(ledger.tally("tldr")),
             "tag": asdict(ledger.tally("tag")),
+            "feeds": [
+                {
+                    "feed": row.spec,
+                    "last_success": row.last_success,
+                    "failures": row.failures,
+                    "error": row.error,
+                }
+                for row in self.catalog.feeds.all()
+            ],
             "digests": self.catalog.outputs.digest_names(),
             "model_usage": self.catalog.cache.usage(),
         }
+
+    def retry(self) -> dict[str, Any]:
+        """Does again what failed; how much of it went well now, and how much did not."""
+        from curator.sources import is_address
+
+        failed = {row["source"] for row in self.catalog.ledger.rejected()}
+        again = sorted(
+            name for name in failed if name != "-" and (is_address(name) or Path(name).is_file())
+        )
+        report = self.add(again) if again else AddReport()
+        feeds = [row.spec for row in self.catalog.feeds.all(subscribed=False) if row.error]
+        pulled = self.sync(feeds) if feeds else SyncReport()
+        done: dict[str, Any] = {
+            "sources": len(again),
+            "added": report.added,
+            "rejected": len(report.rejected),
+            "feeds": len(pulled.feeds),
+            "feeds_failed": len(pulled.failed),
+        }
+        failures = self.catalog.ledger.failures()
+        runs: dict[str, Callable[[Iterable[Paper]], Iterable[Outcome[Paper, Any]]]]
+        runs = {"tldr": self.tldr, "tag": self.tag}
+        for task, run in runs.items():
+            ids = [row["paper_id"] for row in failures if row["task"] == task]
+            outcomes = list(run(self.catalog.papers.get(ids).values())) if ids else []
+            bad = sum(outcome.error is not None for outcome in outcomes)
+            done[task] = {"done": len(outcomes) - bad, "failed": bad}
+        return done

@@ -53,6 +53,15 @@ class Home:
     def write_lock(self) -> Path:
         return self.root / "write.lock"
 
+    @property
+    def sync_lock(self) -> Path:
+        return self.root / "sync.lock"
+
+    @property
+    def hosts(self) -> Path:
+        """When each server may be asked again."""
+        return self.root / "hosts.json"
+
     def create(self) -> Home:
         """Makes the folder, or says why it cannot be used.
 

@@ -120,7 +120,7 @@ class TestBadInput:
         assert [row["source"] for row in result.json["rejected"]] == [str(tmp_path / "empty.txt")]
 
     def test_missing_file_and_no_match(self, tmp_path: Path) -> None:
-        for source in (tmp_path / "nowhere.txt", f"{tmp_path}/*.txt", "https://example.org/x"):
+        for source in (tmp_path / "nowhere.txt", f"{tmp_path}/*.txt", "ftp://example.org/x"):
             result = inline("add", source)
             assert result.code == 2 and "→" in result.err
 

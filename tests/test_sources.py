@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gzip
 import io
 import json
 import os
@@ -16,8 +17,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from curator.errors import InputError, UsageError
-from curator.paper import Record, Rejected
-from curator.sources import daily_papers, expand, files, jsonl, read
+from curator.paper import Entry, Record, Rejected
+from curator.settings import Settings
+from curator.sources import daily_papers, expand, formats, is_address, jsonl, read
+from curator.sources.feeds import open_feed
 from curator.text import title_key
 
 FIXTURES = Path(__file__).parent / "fixtures"
@@ -50,16 +53,16 @@ def flat(pairs: Iterable[tuple[str, str]]) -> list[str]:
     return [line for pair in pairs for line in pair]
 
 
-def entries(content: str | bytes, today: date | None = TODAY) -> list[Record | Rejected]:
+def entries(content: str | bytes, today: date | None = TODAY) -> list[Entry]:
     data = content.encode() if isinstance(content, str) else content
     return list(read("-", today=today, stdin=io.BytesIO(data)))
 
 
-def pairs(found: Iterable[Record | Rejected]) -> list[tuple[str, str]]:
+def pairs(found: Iterable[Entry]) -> list[tuple[str, str]]:
     return [(r.title, r.abstract) for r in found if isinstance(r, Record)]
 
 
-def rejected(found: Iterable[Record | Rejected]) -> list[Rejected]:
+def rejected(found: Iterable[Entry]) -> list[Rejected]:
     return [r for r in found if isinstance(r, Rejected)]
 
 
@@ -414,20 +417,15 @@ LICENCE = "\n".join(["The Licence of Things", "You may use, copy and alter the s
         ("\ufeff", "It is empty"),
         (b"%PDF-1.7\n\x00\xff", "It is a PDF"),
         (b"PK\x03\x04abc", "zip archive"),
-        (b"\x1f\x8b\x08abc", "compressed by gzip.*gunzip"),
+        (b"\x1f\x8b\x08abc", "gzip"),
         (b"abc\x00def", "It is binary"),
         (bytes(range(128, 256)) * 4, "not text in UTF-8"),
-        ("<!DOCTYPE html>\n<html><body>Daily Papers</body></html>", "an HTML page"),
+        ("<!DOCTYPE html>\n<html><body>Daily Papers</body></html>", "a web page without a paper"),
         ("<?xml version='1.0'?><feed/>", "XML"),
-        ("@article{key,\n title={A}}", "BibTeX"),
-        ("TY  - JOUR\nTI  - A", "RIS"),
-        ("title,abstract\nA,B\nC,D", r"a table \(CSV\)"),
-        ("title\tabstract\nA\tB", r"a table \(TSV\)"),
         ("Just a thought.", "plain text"),
         (PROSE, "plain text"),
         (textwrap.fill(PROSE, 70), "plain text"),
         (LICENCE, "plain text"),
-        ('{\n "title": "A"\n}', "one JSON document over several lines"),
         ('{"title": "A", "abst', "no line of it is a JSON object"),
         ('[{"title": "A"', "starts as a JSON array"),
         ("[]", "array without any object"),
@@ -441,6 +439,34 @@ def test_what_cannot_be_used_says_what_it_looks_like(content: str | bytes, messa
         entries(content)
     assert caught.value.exit_code == 2
     assert caught.value.remedy
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        ("@article{key,\n title={A Title}}", "bibtex"),
+        ("TY  - JOUR\nTI  - A Title\nER  - ", "ris"),
+        ("title,abstract\nA Title,B\nC,D", "table"),
+        ("title\tabstract\nA Title\tB", "table"),
+        ('{\n "title": "A Title"\n}', "json"),
+        ('{"title": "A Title", "abstract": "B"}', "jsonl"),
+    ],
+)
+def test_the_format_is_found_out(content: str, expected: str) -> None:
+    assert kind(content) == expected
+    (first, *_) = entries(content)
+    assert isinstance(first, Record)
+    assert first.title == "A Title"
+    packed = gzip.compress(content.encode())
+    assert read("-", stdin=io.BytesIO(packed)).kind == expected
+
+
+def test_a_format_may_be_named() -> None:
+    text = b"abstract;title\nB;A\n"
+    assert read("-", stdin=io.BytesIO(text), kind="table").kind == "table"
+    with pytest.raises(UsageError, match="no format 'word'") as caught:
+        read("-", stdin=io.BytesIO(text), kind="word")
+    assert "bibtex" in caught.value.remedy
 
 
 def test_jsonl_without_an_object(tmp_path: Path) -> None:
@@ -462,17 +488,37 @@ def test_files_that_cannot_be_opened(tmp_path: Path) -> None:
 
 
 def test_pages_that_are_too_large(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(files, "MAX_PAGE", 1_000)
+    monkeypatch.setattr(formats, "MAX_WHOLE", 1_000)
     with pytest.raises(InputError, match="It is larger than"):
         entries(spaced(flat(PAIRS)))
 
 
-@pytest.mark.parametrize("source", ["https://x.org/a", "arxiv:cs.CL", "hf:2026-W47", "rss:x"])
-def test_addresses_are_not_files(source: str) -> None:
-    for call in (read, lambda s: expand([s])):
-        with pytest.raises(UsageError, match="this version reads saved pages") as caught:
-            call(source)
-        assert caught.value.remedy
+def test_addresses_are_not_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert is_address("https://x.org/a")
+    assert not any(map(is_address, ("arxiv:cs.CL", "papers.txt", "C:\\papers.txt", "-")))
+    (tmp_path / "http:").mkdir()
+    (tmp_path / "http:" / "page").touch()
+    assert not is_address("http://page")  # a file of that name, however odd
+
+
+@pytest.mark.parametrize("spec", ["arxiv:cs.CL", "hf:2026-W47", "rss:https://x.org/feed"])
+def test_feeds_are_known_by_their_names(spec: str) -> None:
+    feed = open_feed(spec, Settings())
+    assert feed is not None
+    assert feed.spec == spec
+
+
+@pytest.mark.parametrize("spec", ["papers.txt", "-", "C:/papers.bib", "C:\\papers.bib", "/a:b/c"])
+def test_files_are_no_feeds(spec: str) -> None:
+    assert open_feed(spec, Settings()) is None
+
+
+@pytest.mark.parametrize("spec", ["nature:physics", "arxiv:", "rss:nowhere", "hf:2026-99", "s2:"])
+def test_feeds_that_cannot_be(spec: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        open_feed(spec, Settings())
+    assert caught.value.remedy
 
 
 def test_standard_input_stays_open() -> None:
@@ -506,7 +552,7 @@ def test_expand(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert expand([]) == []
     with pytest.raises(InputError, match="No file matches"):
         expand(["*.nope"])
-    with pytest.raises(InputError, match=r"has no \*.txt or \*.jsonl"):
+    with pytest.raises(InputError, match="has no files of a kind that is read"):
         expand(["sub.txt"])
 
 

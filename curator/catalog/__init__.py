@@ -6,10 +6,13 @@ from pathlib import Path
 
 from curator.catalog.adding import AddReport
 from curator.catalog.cache import CachedOutput, ModelCache
+from curator.catalog.decisions import Decisions
+from curator.catalog.feeds import FeedRow, Feeds
 from curator.catalog.ledger import Ledger, Tally, Task, key_of
 from curator.catalog.outputs import Outputs, StoredTag, StoredTldr
 from curator.catalog.papers import Filters, Papers
 from curator.catalog.placing import Change
+from curator.catalog.records import Part, Records
 from curator.catalog.store import Store
 from curator.catalog.vectorlog import VectorLog
 
@@ -18,11 +21,16 @@ __all__ = [
     "CachedOutput",
     "Catalog",
     "Change",
+    "Decisions",
+    "FeedRow",
+    "Feeds",
     "Filters",
     "Ledger",
     "ModelCache",
     "Outputs",
     "Papers",
+    "Part",
+    "Records",
     "StoredTag",
     "StoredTldr",
     "Tally",
@@ -44,6 +52,9 @@ class Catalog:
         self.papers = Papers(self.store)
         self.ledger = Ledger(self.store)
         self.outputs = Outputs(self.store)
+        self.records = Records(self.store)
+        self.decisions = Decisions(self.store)
+        self.feeds = Feeds(self.store)
         self.cache = ModelCache(self.store)
         self.vectors = VectorLog(self.store)
 

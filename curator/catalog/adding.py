@@ -240,7 +240,16 @@ class ChunkWriter:
         return row, entered
 
     def _known(self, fingerprints: set[int]) -> dict[int, Row]:
-        columns = ("id", "fingerprint", "paper_id", "current", "status", "upvotes", "listed")
+        columns = (
+            "id",
+            "fingerprint",
+            "paper_id",
+            "current",
+            "status",
+            "upvotes",
+            "listed",
+            "position",
+        )
         query = select(*(records.c[name] for name in columns)).where(
             records.c.fingerprint.in_(values(fingerprints))
         )
@@ -329,6 +338,8 @@ def _seen_again(stored: Row, row: Row) -> None:
         stored["upvotes"] = changed["upvotes"] = votes
     if listed and (not stored["listed"] or listed < stored["listed"]):
         stored["listed"] = changed["listed"] = listed
+    if row["extra"] and row["position"] != stored["position"]:
+        stored["position"] = changed["position"] = row["position"]  # an entry that was moved
 
 
 def _changes(stored: Row) -> bool:

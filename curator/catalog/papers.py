@@ -2,12 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, Select, Text, and_, cast, func, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Row,
+    Select,
+    Text,
+    and_,
+    cast,
+    func,
+    or_,
+    select,
+    update,
+)
 
 from curator.batches import batched
 from curator.catalog.adding import AddReport, ChunkWriter, Reading
@@ -88,6 +102,11 @@ class Papers:
             yield report
         if complete and source != "-" and reading.source_id:
             self._mend(reading)
+
+    def paging(self, source: str, kind: str, report: AddReport) -> Paging:
+        """One reading of a feed, page by page."""
+        started = datetime.now(UTC).isoformat()
+        return Paging(self._store, Reading(source, kind, started, complete=False), report)
 
     def _mend(self, reading: Reading) -> None:
         gone = (
@@ -207,11 +226,55 @@ class Papers:
         with self._store.read() as connection:
             return [dict(row) for row in connection.execute(query).mappings()]
 
+    def source_named(self, name: str) -> str:
+        """The source that a person means: its name, or the file of that name.
+
+        Raises:
+            NotFoundError: nothing was ever read from such a source.
+        """
+        names = [name, str(Path(name).absolute())]
+        with self._store.read() as connection:
+            query = select(sources.c.name).where(sources.c.name.in_(names))
+            found = connection.execute(query).scalars().all()
+        if not found:
+            raise NotFoundError(
+                f"Nothing was ever added from {name!r}.",
+                remedy="`curator status --sources` lists the sources.",
+            )
+        return name if name in found else found[0]
+
+    def of_source(self, name: str) -> set[str]:
+        """Ids of the papers that a source has, or had."""
+        query = (
+            select(records.c.paper_id)
+            .join(sources, sources.c.id == records.c.source_id)
+            .where(sources.c.name == name, records.c.paper_id.is_not(None))
+        )
+        with self._store.read() as connection:
+            return set(connection.execute(query).scalars())
+
     def removed_since(self, seq: int) -> list[tuple[str, int]]:
         """``(id, number of change)`` of papers that were joined to others or named anew."""
         query = select(removed.c.paper_id, removed.c.seq).where(removed.c.seq > seq)
         with self._store.read() as connection:
             return [(row[0], row[1]) for row in connection.execute(query)]
+
+
+class Paging:
+    """Stores the pages of a feed, each in one transaction with what else is to be noted."""
+
+    def __init__(self, store: Store, reading: Reading, report: AddReport) -> None:
+        self._store = store
+        self._reading = reading
+        self._report = report
+
+    @contextmanager
+    def page(self, entries: Sequence[Entry]) -> Iterator[Connection]:
+        """Stores a page; what the caller writes in the connection stands or falls with it."""
+        with self._store.write() as connection:
+            for chunk in batched(entries, CHUNK):
+                ChunkWriter(connection, self._reading, self._report).write(chunk)
+            yield connection
 
 
 def _once_named(name: str) -> Select[Any]:

@@ -34,7 +34,7 @@ from curator.identity import Link, cluster, is_generic
 from curator.merging import Entered, base_id, folded_authors, merged, salt_of
 from curator.paper import paper_id_of
 
-__all__ = ["Change", "Formed", "Placing"]
+__all__ = ["Change", "Formed", "Placing", "decided"]
 
 Row = dict[str, Any]
 _COLUMNS = tuple(column.name for column in papers.c)
@@ -93,10 +93,12 @@ class Placing:
             return []
         self._former = {r.order: (r.paper_id, r.current) for r in stored}
         self._former |= {r.order: (None, True) for r in fresh}
-        together, apart = self._decisions([r.order for r in (*fresh, *stored)])
+        together, apart = decided(self._connection, [*fresh, *stored])
         for record in stored:
-            if any(self._replaces(r, record) for r in fresh):
+            new = next((r for r in fresh if self._replaces(r, record)), None)
+            if new is not None:
                 record.current = False
+                self._inherit(record, new, together, apart)
         current = [r for r in (*fresh, *stored) if r.current]
         clusters = cluster(current, together=together, apart=apart)
         formed = [Formed(list(found.members), found.links) for found in clusters]  # type: ignore[arg-type]
@@ -117,12 +119,16 @@ class Placing:
         self._formed += formed
         return formed
 
-    def _decisions(self, orders: Collection[int]) -> tuple[list[tuple[int, int]], ...]:
-        either = or_(decisions.c.one.in_(values(orders)), decisions.c.other.in_(values(orders)))
-        made: dict[str, list[tuple[int, int]]] = defaultdict(list)
-        for row in self._run(select(decisions).where(either)):
-            made[row.kind].append((row.one, row.other))
-        return made["together"], made["apart"]
+    def _inherit(self, old: Entered, new: Entered, *pairs: list[tuple[int, int]]) -> None:
+        """What a person said of a record holds for what its source makes of it later."""
+        for kind, made in zip(("together", "apart"), pairs, strict=True):
+            for pair in [pair for pair in made if old.order in pair]:
+                other = pair[1] if pair[0] == old.order else pair[0]
+                low, high = sorted((new.order, other))
+                if low != high:
+                    made.append((low, high))
+                    row = {"one": low, "other": high, "kind": kind, "at": self._now}
+                    self._run(insert(decisions).values(**row).on_conflict_do_nothing())
 
     def _replaces(self, new: Entered, old: Entered) -> bool:
         """Whether a source told ``old`` in an earlier reading and tells it as ``new`` now. (If
@@ -358,6 +364,18 @@ class Placing:
         query = select(counters.c.value).where(counters.c.name == "seq")
         last = int(self._run(query).scalar_one())
         return last - count + 1, last
+
+
+def decided(
+    connection: Connection, block: Sequence[Entered]
+) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:
+    """The pairs (of `Described.order`) that a person put together, and apart."""
+    orders = values([r.order for r in block])
+    query = select(decisions).where(or_(decisions.c.one.in_(orders), decisions.c.other.in_(orders)))
+    made: dict[str, list[tuple[int, int]]] = {"together": [], "apart": []}
+    for row in connection.execute(query):
+        made[row.kind].append((row.one, row.other))
+    return made["together"], made["apart"]
 
 
 def _indexed(row: Row) -> tuple[str, str, str, Sequence[str]]:

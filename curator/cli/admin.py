@@ -18,6 +18,9 @@ def status(
     failed: Annotated[
         bool, typer.Option("--failed", help="List what failed or was rejected, and why.")
     ] = False,
+    sources: Annotated[
+        bool, typer.Option("--sources", help="List every file and feed that was ever read.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Say what the library holds and what is still to do; the numbers add up."""
@@ -26,10 +29,18 @@ def status(
         if failed:
             data["failures"] = library.catalog.ledger.failures()
             data["rejections"] = library.catalog.ledger.rejected()
+        if sources:
+            data["sources"] = library.catalog.records.sources()
     if as_json:
         put_json(data)
         return
+    entries = data["entries"]
     put(f"Library   {data['home']}")
+    put(
+        f"Entries   {entries['all']:,} came in: {entries['added']:,} added, "
+        f"{entries['updated']:,} updated a paper, {entries['merged']:,} were of a known one, "
+        f"{entries['rejected']:,} rejected, {entries['mended']:,} since mended"
+    )
     put(f"Papers    {data['papers']:,} ({data['rejected_entries']} entries rejected)")
     put(f"Words     {data['words']:,} papers indexed")
     for fingerprint, count in data["vectors"].items() or {"none": 0}.items():
@@ -41,13 +52,46 @@ def status(
             f"{tally['skipped']} skipped, {tally['waiting']:,} waiting"
         )
     put(f"Digests   {', '.join(data['digests']) or 'none'}")
+    for feed in data["feeds"]:
+        trouble = f"; failed {feed['failures']}x: {feed['error']}" if feed["error"] else ""
+        put(f"Feed      {feed['feed']}, read {feed['last_success'] or 'never'}{trouble}")
     for model, used in data["model_usage"].items():
         tokens = used["prompt_tokens"] + used["completion_tokens"]
         put(f"Model     {model}: {used['calls']} calls, {tokens:,} tokens, {used['seconds']:.0f} s")
     for row in data.get("failures", ()):
         put(f"Failed    {row['task']} {row['paper_id']} {row['title']!r}: {row['reason']}")
     for row in data.get("rejections", ()):
-        put(f"Rejected  {row['source']}, {row['place']}: {row['reason']}")
+        what = f" {row['title']!r}" if row["title"] else ""
+        put(f"Rejected  {row['source']}, {row['place']}{what}: {row['reason']}")
+    for row in data.get("sources", ()):
+        put(f"Source    {row['name']} ({row['kind']}), last read {row['last_read'][:19]}")
+
+
+@command
+def retry(as_json: AsJson = False) -> None:
+    """Do again what failed: sources with rejected entries, feeds, summaries and tags.
+
+    Sources that are still there are read anew (what is in the library already stays as it
+    is), feeds go on where they broke off. Exit 1 if anything failed again.
+    """
+    with open_library() as library:
+        done = library.retry()
+    if as_json:
+        put_json(done)
+    else:
+        put(
+            f"Sources: {done['sources']} read again, {done['added']} papers added, "
+            f"{done['rejected']} entries rejected again"
+        )
+        put(f"Feeds: {done['feeds']} pulled, {done['feeds_failed']} failed again")
+        for task in ("tldr", "tag"):
+            put(f"{task.upper()}: {done[task]['done']} done, {done[task]['failed']} failed again")
+    if (
+        done["rejected"]
+        or done["feeds_failed"]
+        or any(done[task]["failed"] for task in ("tldr", "tag"))
+    ):
+        raise typer.Exit(1)
 
 
 @command

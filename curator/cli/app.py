@@ -3,12 +3,13 @@ answered within 0.3 s, so models, indexes and graphs are imported inside the com
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Annotated
 
 import typer
 
 from curator import __version__
-from curator.cli import admin, answers, curate, evaluate, papers
+from curator.cli import admin, answers, curate, evaluate, export, feeds, identity, papers
 from curator.cli.terminal import flags, put
 
 __all__ = ["app", "main"]
@@ -22,7 +23,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     epilog="Start with: curator models pull, then curator add FILE. "
     "Exit codes: 0 done, 1 some items failed, 2 bad usage or input, 3 something is missing, "
-    "4 budget used up, 130 interrupted.",
+    "4 budget used up, 5 nothing new (sync), 130 interrupted.",
 )
 
 
@@ -51,12 +52,15 @@ def everywhere(
     flags.home = home
 
 
-for group, functions in {
-    "Papers": (papers.add, papers.search, papers.show, papers.export),
+_GROUPS: dict[str, tuple[Callable[..., None], ...]] = {
+    "Papers": (papers.add, papers.search, papers.show, export.export),
+    "Feeds": (feeds.subscribe, feeds.unsubscribe, feeds.feeds, feeds.sync),
     "Answers": (answers.ask, answers.chat),
     "Curation": (curate.tldr, curate.tag, curate.digest),
-    "Library": (admin.status, admin.index, admin.doctor),
-}.items():
+    "Library": (admin.status, admin.retry, admin.index, admin.doctor),
+    "Duplicates": (identity.dedupe, identity.merge, identity.split),
+}
+for group, functions in _GROUPS.items():
     for function in functions:
         app.command(rich_help_panel=group)(function)
 app.add_typer(admin.models, name="models")

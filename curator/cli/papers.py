@@ -22,25 +22,43 @@ MODES = ("hybrid", "dense", "lexical")
 @command
 def add(
     sources: Annotated[
-        list[str], typer.Argument(help="Files, globs, folders, or - for standard input.")
+        list[str],
+        typer.Argument(help="Files, globs, folders, addresses, feeds, or - for standard input."),
     ],
     embed: Annotated[
         bool, typer.Option(help="Make vectors at once; else `curator index` does later.")
     ] = True,
+    columns: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--map", help="Our field and the source's name of it, like title='Paper Title'."
+        ),
+    ] = None,
+    format: Annotated[
+        str | None,
+        typer.Option("--format", help="The format, where its content does not show it."),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Take papers into the library.
 
-    Reads Daily Papers pages saved as text, and JSON Lines with `title`, `abstract` and any
-    of `id`, `arxiv_id`, `doi`, `authors`, `published`, `listed`, `url`, `categories`,
-    `upvotes`. Adding a source again adds only what is new. What cannot be read is named with
-    file, line and reason (exit 1); the rest goes in.
+    Files: BibTeX, RIS, CSL-JSON, Zotero exports, JSON Lines, JSON, CSV and TSV, the arXiv bulk
+    snapshot, arXiv, OAI-PMH, RSS, ACL and PubMed XML, saved HTML pages, and Daily Papers pages
+    saved as text; also compressed (.gz, .zst, .bz2, .xz). Formats are found out by content.
+
+    Feeds: arxiv:2401.01234, arxiv:cs.CL@2026-11-01, arxiv:"a query", hf:2026-11-20,
+    hf:2026-W47, s2:WORDS, openalex:WORDS, acl:2022.naloma, oai:cs, rss:ADDRESS; https://... is
+    fetched and read like a file. `curator subscribe` pulls feeds again and again.
+
+    Adding a source again adds only what is new. What cannot be read is named with file, place
+    and reason (exit 1); the rest goes in.
     """
     from curator.errors import CuratorError
 
     trouble: CuratorError | None = None
+    mapping = _mapping(columns)
     with open_library() as library:
-        report = library.add(sources, index=False)
+        report = library.add(sources, index=False, mapping=mapping, kind=format)
         try:
             library.index(vectors=embed)
         except CuratorError as error:  # the papers are in: the report comes first
@@ -60,6 +78,22 @@ def add(
         raise trouble
     if report.rejected:
         raise typer.Exit(1 if report.paper_ids else 2)
+
+
+def _mapping(columns: list[str] | None) -> dict[str, str] | None:
+    from curator.errors import UsageError
+
+    if not columns:
+        return None
+    mapping = {}
+    for pair in (part for column in columns for part in column.split(",")):
+        ours, equals, theirs = pair.partition("=")
+        if not equals or not ours.strip() or not theirs.strip():
+            raise UsageError(
+                f"--map cannot be {pair!r}.", remedy="Write it as --map title='Paper Title'."
+            )
+        mapping[ours.strip()] = theirs.strip()
+    return mapping
 
 
 def _report(report: AddReport) -> dict[str, Any]:
@@ -185,13 +219,20 @@ def _title(paper: Paper) -> str:
 @command
 def show(
     paper: Annotated[str, typer.Argument(help="A paper's id, arXiv id, DOI, or title.")],
+    versions: Annotated[
+        bool, typer.Option("--versions", help="Also every text it had, and what changed.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Show one paper with its summary, tags, and where it was seen."""
+    from curator import exporting
+
     with open_library() as library:
         found = library.catalog.papers.resolve(paper)
-        data = _full(library, [found])[0]
+        data = next(exporting.rows(library.catalog, [found]))
         data["seen"] = library.catalog.papers.seen(found.id)
+        if versions:
+            data["versions"] = _versions(library, found.id)
     if as_json:
         put_json(data)
         return
@@ -199,6 +240,8 @@ def show(
     put(f"  {found.id}  {found.day}  {found.url or ''}".rstrip())
     if found.authors:
         put("  " + ", ".join(found.authors))
+    if found.venue:
+        put(f"  {found.venue}")
     if found.categories:
         put("  " + " ".join(found.categories))
     put()
@@ -209,80 +252,44 @@ def show(
         put("\nTags: " + ", ".join(f"{t['tag']} {t['confidence']:.2f}" for t in data["tags"]))
     for sighting in data["seen"]:
         put(f"\nSeen in {sighting['source']}, {sighting['place']}")
+    for number, version in enumerate(data.get("versions", ()), 1):
+        name = f"v{version['arxiv_version']}" if version["arxiv_version"] else f"Text {number}"
+        put(f"\n{name}, from {version['source']}, {version['place']} ({version['seen'][:10]})")
+        for edit in version["changes"]:
+            before = f"[-{edit['before']}-]" if edit["before"] else ""
+            after = f"{{+{edit['after']}+}}" if edit["after"] else ""
+            put(f"  {edit['field']}: … {edit['context']} {before}{after}".replace("  {", " {"))
+        if number > 1 and not version["changes"]:
+            put("  the same words")
 
 
-@command
-def export(
-    out: Annotated[
-        Path | None, typer.Option("--out", "-o", help="A file; default is standard output.")
-    ] = None,
-    since: Since = None,
-    until: Until = None,
-    tag: TagName = None,
-    category: Category = None,
-    author: Author = None,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="JSON Lines, which is what it always prints.")
-    ] = True,
-) -> None:
-    """Write papers with their summaries and tags as JSON Lines.
+def _versions(library: Library, paper_id: str) -> list[dict[str, Any]]:
+    """Each text that a paper had, oldest first, with what it changed of the one before."""
+    from curator.versions import changes
 
-    `add` reads the papers back; summaries and tags are made anew there.
-    """
-    import json
-
-    from curator.batches import batched
-    from curator.cli.files import writing
-
-    filters = filters_of(since, until, tag, category, author)
-    with open_library() as library:
-        papers = library.catalog.papers.select(filters, newest_first=False)
-        with writing(out) as file:
-            for part in batched(papers, 500):
-                for row in _full(library, part):
-                    if file is None:
-                        put_json(row, lines=True)
-                    else:
-                        file.write(json.dumps(row, ensure_ascii=False) + "\n")
-    if out is not None:
-        note(f"{len(papers)} papers written to {out}")
-
-
-def _full(library: Library, papers: list[Paper]) -> list[dict[str, Any]]:
-    ids = [paper.id for paper in papers]
-    tldrs = library.catalog.outputs.tldrs(ids)
-    tags = library.catalog.outputs.tags(ids)
+    texts: dict[str, Any] = {}
+    for record in library.catalog.decisions.explain(paper_id).records:
+        if record.abstract:
+            texts.setdefault(record.text_hash, record)
+    ordered = sorted(texts.values(), key=lambda r: (r.arxiv_version or 0, r.seen, r.number))
     rows = []
-    for paper in papers:
-        tldr = tldrs.get(paper.id)
+    for n, record in enumerate(ordered):
+        before = ordered[n - 1] if n else None
+        edits = [
+            {"field": name, "before": e.before, "after": e.after, "context": e.context}
+            for name in ("title", "abstract")
+            if before is not None
+            for e in changes(getattr(before, name), getattr(record, name))
+        ]
         rows.append(
             {
-                "id": paper.id,
-                "title": paper.title,
-                "abstract": paper.abstract,
-                "authors": list(paper.authors),
-                "published": paper.published,
-                "listed": paper.listed,
-                "added": paper.added,
-                "url": paper.url,
-                "arxiv_id": paper.arxiv_id,
-                "doi": paper.doi,
-                "categories": list(paper.categories),
-                "upvotes": paper.upvotes,
-                "tldr": tldr
-                and {
-                    "text": tldr.text,
-                    "origin": tldr.origin,
-                    "supported": tldr.supported,
-                    "score": tldr.score,
-                    "quote": tldr.quote,
-                    "model": tldr.model,
-                },
-                "tags": [
-                    {"tag": t.tag, "confidence": t.confidence, "source": t.source}
-                    for t in tags.get(paper.id, ())
-                    if not t.needs_review
-                ],
+                "arxiv_version": record.arxiv_version,
+                "source": record.source,
+                "place": record.place,
+                "seen": record.seen,
+                "title": record.title,
+                "abstract": record.abstract,
+                "changes": edits,
             }
         )
     return rows

@@ -54,11 +54,11 @@ class Flags:
 flags = Flags()
 
 
-def put(text: str = "") -> None:
+def put(text: str = "", *, end: str = "\n") -> None:
     """A line on stdout."""
     if flags.progress:
         flags.progress.clear()
-    sys.stdout.write(text + "\n")
+    sys.stdout.write(text + end)
     sys.stdout.flush()
 
 

@@ -1,9 +1,10 @@
-"""Sources turn what people have (saved pages, exports) into records for the catalog.
+"""Sources turn what people have, and what services send, into entries for the catalog.
 
-Each format is one module whose parser yields `Record` or `Rejected`; `files` opens a file or
-the pipe, finds out by its content which format it is, and names what it cannot read.
+Each format and each service is one module. `files` opens a file, the pipe or an address and
+finds out by its content (`formats`) which parser reads it; `feeds` knows the services that
+are pulled again and again.
 """
 
-from curator.sources.files import SourceReading, expand, read
+from curator.sources.files import SourceReading, expand, fetched, is_address, read
 
-__all__ = ["SourceReading", "expand", "read"]
+__all__ = ["SourceReading", "expand", "fetched", "is_address", "read"]

@@ -1,43 +1,43 @@
 """JSON Lines: one object per line with ``title``, ``abstract`` and what else is known.
 
-Also read: a file that is one JSON array of such objects. Unknown fields are ignored; a bad
-line is rejected with its number and spoils no other.
+Also read: a file that is one JSON document (`curator.sources.documents` knows which). Unknown
+fields are ignored; a bad line is rejected with its number and spoils no other.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain, islice
 from typing import Any, NoReturn, TextIO
 
-from curator.errors import InputError
-from curator.paper import Record, Rejected
-from curator.text import strip_controls
+from curator.errors import FetchError, InputError
+from curator.fetch import Fetched
+from curator.paper import Entry, Rejected
+from curator.sources.values import excerpt
 
-__all__ = ["looks_like_array", "looks_like_lines", "parse_array", "parse_lines"]
+__all__ = [
+    "answer",
+    "load",
+    "looks_like_array",
+    "looks_like_document",
+    "looks_like_lines",
+    "parse_array",
+    "parse_document",
+    "parse_lines",
+]
 
 MAX_LINE = 5_000_000  # characters; the longest abstract that is taken has 50,000
 # So many lines without any object are not JSON Lines with a bad start. Their rejections are
 # held back until an object is seen, for which this is also the bound.
 _PATIENCE = 1_000
+_TRIED = 100  # objects within which each column of a user's mapping has to be seen
 
-# Our name for a field, and what other exports call it, in the order they are looked for.
-_NAMES = {
-    "title": ("title",),
-    "abstract": ("abstract", "summary"),
-    "source_id": ("id",),
-    "arxiv_id": ("arxiv_id",),
-    "doi": ("doi",),
-    "authors": ("authors",),
-    "published": ("published", "date", "published_at", "submitted"),
-    "listed": ("listed",),
-    "url": ("url", "link"),
-    "categories": ("categories",),
-    "upvotes": ("upvotes",),
-}
 _NOT_UTF8 = re.compile("[\udc80-\udcff]")  # as `surrogateescape` reads them
-_ARRAY = re.compile(r"\s*\[\s*[{\]]")
+_ARRAY = re.compile(r"\s*\[\s*[\[{\]]")
+# How a document goes on whose first line ends so; `},` and `{` are an array without its brackets.
+_GOES_ON = {"{": re.compile(r'\s*["}]'), "[": re.compile(r'\s*["{\[\]]'), ",": re.compile(r'\s*"')}
 
 
 class _BadLine(ValueError):
@@ -45,8 +45,23 @@ class _BadLine(ValueError):
 
 
 def looks_like_array(head: str) -> bool:
-    """Whether a file that starts so is one JSON array of objects."""
+    """Whether a file that starts so is one JSON array of objects (or of arrays of them)."""
     return bool(_ARRAY.match(head))
+
+
+def looks_like_document(head: str, *, whole: bool) -> bool:
+    """Whether a file that starts so is one JSON object rather than one for each line.
+
+    ``head`` is how the file starts, ``whole`` whether that is all of it. An object that
+    stands on one line whole is left to `parse_lines`, which opens it too.
+    """
+    first, _, rest = head.lstrip("\ufeff \t\r\n").partition("\n")
+    if not first.startswith("{") or _is_object(first):
+        return False
+    if not rest.strip():
+        return not whole and bool(re.match(r'\{\s*"', first))  # one line, longer than the head
+    goes_on = _GOES_ON.get(first.rstrip()[-1:])
+    return goes_on is not None and bool(goes_on.match(rest))
 
 
 def looks_like_lines(lines: Sequence[str]) -> bool:
@@ -57,38 +72,64 @@ def looks_like_lines(lines: Sequence[str]) -> bool:
     return bool(seen) and 2 * sum(map(_is_object, seen)) >= len(seen)
 
 
-def parse_lines(stream: TextIO) -> Iterator[Record | Rejected]:
+def parse_lines(stream: TextIO, mapping: Mapping[str, str] | None = None) -> Iterator[Entry]:
     """Reads line by line, in constant memory; ``where`` is like ``line 17``.
 
+    ``mapping`` names the columns of our fields, where others are meant than those that are
+    known: ``{"title": "Paper Title", "abstract": "meta.text"}``. A line that is a page of
+    results of some service gives all of its papers (``line 17, entry 3``).
+
     Raises:
-        InputError: no line is a JSON object. Nothing has been yielded by then.
+        InputError: no line is a JSON object, or none has a column of the mapping. Nothing has
+            been yielded by then.
+        UsageError: the mapping names a field that is none of ours.
     """
-    held: list[Rejected] = []
+    # Here, since `documents` needs the services' modules, and those need `answer` below.
+    from curator.sources.documents import Items
+    from curator.sources.fields import columns_missing, dig
+
+    items = Items(mapping)
+    objects = _objects(stream)
+    if items.mapping:
+        tried = list(islice(objects, _TRIED))
+        seen = [fields for _, fields in tried if isinstance(fields, dict)]
+        lost = [c for c in items.mapping.values() if all(dig(f, c) is None for f in seen)]
+        if seen and lost:
+            columns = dict.fromkeys(name for fields in seen for name in fields)
+            raise columns_missing(items.mapping, lost, columns)
+        objects = chain(tried, objects)
+    for where, fields in objects:
+        if isinstance(fields, Rejected):
+            yield fields
+        else:
+            yield from items.of(fields, where)
+
+
+def _objects(stream: TextIO) -> Iterator[tuple[str, dict[str, Any] | Rejected]]:
+    """The object of each line, or why there is none; bad lines at the start are held back."""
+    held: list[tuple[str, Rejected]] = []
     objects = 0
     for number, line in _numbered(stream):
         where = f"line {number}"
-        if line is None:
-            entry: Record | Rejected = Rejected(
-                where, f"longer than {MAX_LINE:,} characters; no paper is"
-            )
-        else:
-            try:
-                fields = _object(line)
-            except _BadLine as error:
-                entry = Rejected(where, str(error))
+        try:
+            if line is None:
+                raise _BadLine(f"longer than {MAX_LINE:,} characters; no paper is")
+            fields = _object(line)
+        except _BadLine as error:
+            bad = Rejected(where, str(error))
+            if objects:
+                yield where, bad
+            elif len(held) < _PATIENCE:
+                held.append((where, bad))
             else:
-                objects += 1
-                entry = _record(fields, where)
-        if objects:
-            yield from held
-            held.clear()
-            yield entry
-        elif len(held) < _PATIENCE:
-            held.append(entry)  # type: ignore[arg-type]  # without an object it is a Rejected
+                break
         else:
-            break
+            if not objects:
+                yield from held
+            objects += 1
+            yield where, fields
     if not objects:
-        first = f" The first: {held[0].where}: {held[0].reason}." if held else ""
+        first = f" The first: {held[0][0]}: {held[0][1].reason}." if held else ""
         raise InputError(
             f"It is not JSON Lines: no line of it is a JSON object.{first}",
             remedy="Write each paper as one JSON object on a line of its own, "
@@ -96,33 +137,59 @@ def parse_lines(stream: TextIO) -> Iterator[Record | Rejected]:
         )
 
 
-def parse_array(text: str) -> Iterator[Record | Rejected]:
+def parse_array(text: str, mapping: Mapping[str, str] | None = None) -> Iterator[Entry]:
     """Reads the objects of one JSON array; ``where`` is like ``entry 17``.
 
     Raises:
         InputError: the text is no JSON array, or one without any object.
     """
+    return parse_document(text, mapping)[1]
+
+
+def parse_document(
+    text: str, mapping: Mapping[str, str] | None = None
+) -> tuple[str, Iterator[Entry]]:
+    """``(kind, entries)`` of one JSON document: an array, or an object with a list of papers.
+
+    Raises:
+        InputError: it is no JSON, or has no papers.
+        UsageError: the mapping names a field that is none of ours.
+    """
+    from curator.sources import documents
+
+    damaged = not text.isascii() and bool(_NOT_UTF8.search(text))
+    return documents.parse(load(text), mapping, damaged=damaged)
+
+
+def load(text: str) -> Any:
+    """A JSON document. Raises `InputError` with the place where it breaks."""
     try:
-        items = _load(text)
+        return _load(text)
     except _BadLine as error:
+        start = text.lstrip("\ufeff \t\r\n")[:1]
+        what = {"[": "a JSON array", "{": "a JSON object"}.get(start, "JSON")
         raise InputError(
-            f"It starts as a JSON array but is {error}.",
+            f"It starts as {what} but is {error}.",
             remedy="Export it again, or write one JSON object per line.",
         ) from None
-    if not any(isinstance(item, dict) for item in items):
-        raise InputError(
-            "It is a JSON array without any object.",
-            remedy="Each paper should be an object with `title` and `abstract`.",
-        )
-    for number, item in enumerate(items, start=1):
-        where = f"entry {number}"
-        shown = json.dumps(item, ensure_ascii=False)
-        if not isinstance(item, dict):
-            yield Rejected(where, f"not a JSON object: {_excerpt(shown)}")
-        elif _NOT_UTF8.search(shown):
-            yield Rejected(where, f"has bytes that are not UTF-8: {_excerpt(shown)}")
-        else:
-            yield _record(item, where)
+
+
+def answer(fetched: Fetched, service: str) -> Any:
+    """The JSON that a service answered with.
+
+    Raises:
+        FetchError: it is none (an error page, say), or it is not UTF-8.
+    """
+    try:
+        return _load(fetched.content.decode("utf-8-sig"))
+    except UnicodeDecodeError:
+        reason = "text that is not UTF-8"
+    except _BadLine as error:
+        reason = str(error)
+    raise FetchError(
+        f"{service} answered with something else than its usual JSON: {reason}.",
+        remedy="Try again later; what was got before is kept.",
+    )
 
 
 def _numbered(stream: TextIO) -> Iterator[tuple[int, str | None]]:
@@ -134,7 +201,7 @@ def _numbered(stream: TextIO) -> Iterator[tuple[int, str | None]]:
             while (rest := stream.readline(MAX_LINE)) and not rest.endswith("\n"):
                 pass
             yield number, None
-        elif line.strip():
+        elif not line.isspace():
             yield number, line.rstrip("\n")
 
 
@@ -142,28 +209,33 @@ def _refuse_constant(name: str) -> NoReturn:
     raise _BadLine(f"not valid JSON ({name} is no JSON value)")
 
 
+_DECODE = json.JSONDecoder(
+    parse_constant=_refuse_constant
+).decode  # once: json.loads makes one a call
+
+
 def _load(text: str) -> Any:
     try:
-        return json.loads(text.lstrip("\ufeff"), parse_constant=_refuse_constant)
+        return _DECODE(text.lstrip("\ufeff"))
     except _BadLine as error:
-        raise _BadLine(f"{error}: {_excerpt(text)}") from None
+        raise _BadLine(f"{error}: {excerpt(text)}") from None
     except json.JSONDecodeError as error:
         reason = error.msg[:1].lower() + error.msg[1:]
         place = f"line {error.lineno}, " if error.lineno > 1 else ""
         raise _BadLine(
-            f"not valid JSON ({reason} at {place}character {error.colno}): {_excerpt(text)}"
+            f"not valid JSON ({reason} at {place}character {error.colno}): {excerpt(text)}"
         ) from None
     except (ValueError, RecursionError) as error:  # a number of thousands of digits; [[[[…
         why = "nested too deeply" if isinstance(error, RecursionError) else "a number is too long"
-        raise _BadLine(f"not valid JSON ({why}): {_excerpt(text)}") from None
+        raise _BadLine(f"not valid JSON ({why}): {excerpt(text)}") from None
 
 
 def _object(line: str) -> dict[str, Any]:
-    if _NOT_UTF8.search(line):
-        raise _BadLine(f"has bytes that are not UTF-8: {_excerpt(line)}")
+    if not line.isascii() and _NOT_UTF8.search(line):
+        raise _BadLine(f"has bytes that are not UTF-8: {excerpt(line)}")
     value = _load(line)
     if not isinstance(value, dict):
-        raise _BadLine(f"not a JSON object: {_excerpt(line)}")
+        raise _BadLine(f"not a JSON object: {excerpt(line)}")
     return value
 
 
@@ -172,23 +244,3 @@ def _is_object(line: str) -> bool:
         return line.lstrip().startswith("{") and bool(_object(line))
     except _BadLine:
         return False
-
-
-def _record(fields: dict[str, Any], where: str) -> Record | Rejected:
-    chosen: dict[str, Any] = {}
-    for ours, names in _NAMES.items():
-        values = (fields.get(name) for name in names)
-        chosen[ours] = next((value for value in values if value not in (None, "")), None)
-    try:
-        return Record.make(where=where, **chosen)
-    except ValueError as error:
-        title = fields.get("title")
-        # Which paper it is helps more than what surrounds it in the file.
-        about = _excerpt(title) if isinstance(title, str) and title.strip() else ""
-        about = about or _excerpt(json.dumps(fields, ensure_ascii=False))
-        return Rejected(where, f"{error}: {about}")
-
-
-def _excerpt(text: str) -> str:
-    text = strip_controls(text[:200]).strip()
-    return text if len(text) <= 60 else text[:57] + "..."

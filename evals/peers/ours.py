@@ -14,8 +14,9 @@ from typing import Any
 
 from pydantic import SecretStr
 
-from curator.library import Library, Notify
+from curator.library import Library
 from curator.settings import Settings, load_settings
+from curator.shelf import Notify
 
 __all__ = ["asking", "home_settings", "line_of", "timed"]
 

@@ -13,9 +13,10 @@ from pathlib import Path
 from typing import Any
 
 from curator.errors import ModelError
-from curator.library import Library, Notify
+from curator.library import Library
 from curator.llm.api import make_client, translated
 from curator.paper import Paper
+from curator.shelf import Notify
 from curator.text import plain
 from evals.peers.ours import Asked, home_settings, timed
 

@@ -1,0 +1,245 @@
+"""Taking papers in: files, addresses and feeds, of which some may be unusable."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, closing, contextmanager
+from dataclasses import dataclass, field
+from itertools import groupby
+from typing import TYPE_CHECKING, Any
+
+from curator.catalog import AddReport, Catalog, Change
+from curator.errors import CuratorError, FetchError, InputError, UsageError
+from curator.paper import Entry, Rejected
+
+if TYPE_CHECKING:
+    from curator.fetch import Fetcher
+    from curator.sources import SourceReading
+    from curator.sources.base import Feed
+
+__all__ = ["FeedOutcome", "Intake", "SyncReport"]
+
+Follow = Callable[[Change], None]
+Progress = Callable[[str, int, int | None], None]
+
+
+@dataclass
+class FeedOutcome:
+    """What one feed brought in one pull. ``error`` says why it broke off, if it did."""
+
+    spec: str
+    report: AddReport
+    error: FetchError | None = None
+
+
+@dataclass
+class SyncReport:
+    """What all feeds brought."""
+
+    feeds: list[FeedOutcome] = field(default_factory=list)
+
+    @property
+    def new(self) -> int:
+        """Entries that brought something: new papers and new texts."""
+        return sum(outcome.report.added + outcome.report.updated for outcome in self.feeds)
+
+    @property
+    def failed(self) -> list[FeedOutcome]:
+        return [outcome for outcome in self.feeds if outcome.error]
+
+
+class Intake:
+    """Stores what sources have.
+
+    ``bulk`` holds the library's write lock and gives whom to tell what each stored chunk
+    changed: for files, which come as fast as they can be stored. ``fresh`` brings the word
+    index up to date: after each page of a feed, for which nobody else should have to wait.
+    """
+
+    def __init__(
+        self,
+        catalog: Catalog,
+        *,
+        open_feed: Callable[[str], Feed | None],
+        open_fetcher: Callable[[], Fetcher],
+        bulk: Callable[[], AbstractContextManager[Follow]],
+        fresh: Callable[[], object],
+        progress: Progress,
+    ) -> None:
+        self._catalog = catalog
+        self._open_feed = open_feed
+        self._open_fetcher = open_fetcher
+        self._bulk = bulk
+        self._fresh = fresh
+        self._progress = progress
+
+    def add(
+        self,
+        sources: Sequence[str],
+        *,
+        mapping: Mapping[str, str] | None = None,
+        kind: str | None = None,
+    ) -> AddReport:
+        """Stores the entries of all sources; what cannot be read is in the report and in the
+        ledger, with the reason.
+
+        Raises:
+            InputError, UsageError, FetchError: no source could be read at all.
+        """
+        adding = _Adding(self._catalog, mapping, kind)
+        for remote, group in groupby(sources, key=self._is_remote):
+            if remote:
+                for source in group:
+                    with adding.refusing(source):
+                        self._add_remote(source, adding)
+            else:
+                with self._bulk() as follow:
+                    for source in group:
+                        with adding.refusing(source):
+                            for current in adding.files(source, follow):
+                                self._progress("read", current.entries, None)
+        adding.raise_if_unusable()
+        return adding.report
+
+    def _is_remote(self, source: str) -> bool:
+        from curator.sources import is_address
+
+        if is_address(source):
+            return True
+        try:
+            return self._open_feed(source) is not None
+        except UsageError:
+            return True  # said again, with its remedy, where errors are gathered
+
+    def _add_remote(self, source: str, adding: _Adding) -> None:
+        from curator.sources import fetched
+
+        feed = self._open_feed(source)
+        if feed is not None:
+            outcome = self._pull(feed, adding.report)
+            adding.usable = adding.usable or bool(outcome.report.entries) or not outcome.error
+            if outcome.error:
+                raise outcome.error
+            return
+        with self._open_fetcher() as fetch:
+            answer = fetch.get(source)
+        reading = fetched(source, answer, mapping=adding.mapping, kind=adding.kind)
+        for current in adding.store(reading, lambda _: None):
+            self._progress("read", current.entries, None)
+        self._fresh()
+
+    # ------------------------------------------------------------------ feeds
+
+    def sync(self, specs: Sequence[str]) -> SyncReport:
+        """Pulls feeds, one after the other; a feed that fails keeps what it brought, and does
+        not keep the others from being read.
+
+        Raises:
+            UsageError: one of the specs is none.
+        """
+        outcome = SyncReport()
+        for spec in specs:
+            feed = self._open_feed(spec)
+            if feed is None:
+                raise UsageError(f"{spec!r} is not a feed.", remedy="`curator feeds` lists them.")
+            outcome.feeds.append(self._pull(feed, AddReport()))
+        return outcome
+
+    def _pull(self, feed: Feed, report: AddReport) -> FeedOutcome:
+        from curator.sources.base import FeedState
+
+        row = self._catalog.feeds.get(feed.spec)
+        state = FeedState(since=row.since, cursor=row.cursor, validators=row.validators)
+        writer = self._catalog.papers.paging(feed.spec, feed.kind, report)
+        error: FetchError | None = None
+        with self._open_fetcher() as fetch:
+            try:
+                with closing(_generator(feed.pages(fetch, state))) as pages:
+                    for page in pages:
+                        with writer.page(page.entries) as connection:
+                            row = self._catalog.feeds.advance(
+                                connection,
+                                row,
+                                cursor=page.cursor,
+                                validators=page.validators,
+                                shown_until=page.shown_until,
+                            )
+                        self._fresh()
+                        self._progress(feed.spec, report.entries, page.of)
+            except FetchError as trouble:
+                error = trouble
+                self._catalog.feeds.fail(row, str(trouble))
+            else:
+                self._catalog.feeds.succeed(row)
+        return FeedOutcome(feed.spec, report, error)
+
+
+class _Adding:
+    """One `add`: what it has stored so far, and what it could not use."""
+
+    def __init__(
+        self, catalog: Catalog, mapping: Mapping[str, str] | None, kind: str | None
+    ) -> None:
+        self._catalog = catalog
+        self.mapping = mapping
+        self.kind = kind
+        self.report = AddReport()
+        self.usable = False
+        self._unusable: list[CuratorError] = []
+
+    @contextmanager
+    def refusing(self, source: str) -> Iterator[None]:
+        """What cannot be used is noted, and the next source is read all the same."""
+        try:
+            yield
+        except (InputError, UsageError) as error:
+            self._refuse(source, error)
+        except FetchError as error:  # a feed's own row says what is wrong with it
+            self._unusable.append(error)
+            self.report.rejected.append((source, Rejected("", str(error))))
+
+    def files(self, source: str, follow: Follow) -> Iterator[AddReport]:
+        """Stores what a file, the pipe, a glob or a folder has."""
+        from curator.sources import expand, read
+
+        for name in expand([source]):
+            with self.refusing(name):
+                reading = read(name, mapping=self.mapping, kind=self.kind)
+                yield from self.store(reading, follow)
+
+    def store(self, reading: SourceReading, follow: Follow) -> Iterator[AddReport]:
+        """Stores one reading, chunk by chunk."""
+        self.usable = True
+        entries = _to_the_end(reading)
+        yield from self._catalog.papers.add(
+            entries, reading.name, self.report, kind=reading.kind, follow=follow
+        )
+
+    def _refuse(self, source: str, error: CuratorError) -> None:
+        self._unusable.append(error)
+        entry = Rejected("", str(error))
+        for _ in self._catalog.papers.add([entry], source, self.report, complete=False):
+            pass
+
+    def raise_if_unusable(self) -> None:
+        """Wholly unusable input is an error, not a list of rejections."""
+        if self._unusable and not self.usable:
+            first = self._unusable[0]
+            raise (
+                first
+                if len(self._unusable) == 1
+                else InputError(" ".join(map(str, self._unusable)))
+            )
+
+
+def _generator(pages: Iterator[Any]) -> Any:
+    """Feeds are generators, which close what they hold when they are closed."""
+    yield from pages
+
+
+def _to_the_end(entries: Iterable[Entry]) -> Iterator[Entry]:
+    """Entries of a source; where it breaks off (bad bytes, say), what came before stays."""
+    try:
+        yield from entries
+    except InputError as error:
+        yield Rejected("the rest", str(error))
