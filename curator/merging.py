@@ -20,16 +20,16 @@ from typing import Any
 
 from curator.identifiers import is_preprint_doi
 from curator.identity import Described, is_cut
-from curator.paper import paper_id_of
+from curator.paper import id_of_key
 from curator.text import fold
 
 __all__ = ["RANKS", "Entered", "base_id", "folded_authors", "merged", "salt_of"]
 
 # How near a kind of source is to the authors' own words. Kinds that are not here have rank 1.
 RANKS = {
-    "arxiv": 4, "oai": 4, "arxiv-rss": 4, "acl": 4, "pubmed": 4,
-    "semantic_scholar": 3, "openalex": 3, "crossref": 3, "hf": 3,
-    "bibtex": 2, "ris": 2, "csl": 2, "jsonl": 2, "table": 2,
+    "arxiv": 4, "oai": 4, "arxiv-rss": 4, "arxiv-snapshot": 4, "acl": 4, "pubmed": 4,
+    "semantic-scholar": 3, "s2": 3, "openalex": 3, "hf": 3, "hf-json": 3, "hf-scrape": 1,
+    "bibtex": 2, "ris": 2, "csl-json": 2, "jsonl": 2, "json": 2, "table": 2,
     "html": 1, "rss": 1, "daily-papers-text": 0,
 }  # fmt: skip
 _DAY = len("2024-11-05")
@@ -60,14 +60,14 @@ class Entered(Described):
 def merged(records: Iterable[Entered]) -> dict[str, Any] | None:
     """The fields of the paper that ``records`` are of; None if none of them has an abstract."""
     everything = list(records)
+    if len(everything) == 1:
+        return _alone(everything[0]) if everything[0].abstract else None
     speaking = [r for r in everything if r.current] or everything
     if not any(r.abstract for r in speaking):
         speaking = everything
     texts = [r for r in speaking if r.abstract]
     if not texts:
         return None
-    if len(everything) == 1:
-        return _alone(everything[0])
     text = max(texts, key=_best_text)
     ranked = sorted(speaking, key=lambda r: (-r.rank, r.order))
     dois = sorted({r.doi for r in speaking if r.doi}, key=lambda d: (is_preprint_doi(d), d))
@@ -136,12 +136,14 @@ def _published(days: Sequence[str]) -> str | None:
     return min(full) if full else max(days, key=lambda day: (len(day), day), default=None)
 
 
-def base_id(records: Iterable[Entered]) -> str:
+def base_id(records: Sequence[Entered]) -> str:
     """The id that a paper has as long as no other has its title: from the title of the first
     version that is known, so that a later version's new title does not change it."""
+    if len(records) == 1:
+        return id_of_key(records[0].title_key)
     speaking = [r for r in records if r.current and r.abstract] or list(records)
     first = min(speaking, key=lambda r: (r.arxiv_version or 0, r.title_key, r.order))
-    return paper_id_of(first.title)
+    return id_of_key(first.title_key)
 
 
 def salt_of(records: Iterable[Entered]) -> str:

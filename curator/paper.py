@@ -214,7 +214,12 @@ def paper_id_of(title: str, salt: str = "") -> str:
     48 bits: at 500,000 papers the chance of any clash is below one in a thousand, and the
     catalog gives the second of two clashing papers an id salted with its own identifier.
     """
-    return "p" + hashlib.sha256((title_key(title) + salt).encode()).hexdigest()[:12]
+    return id_of_key(title_key(title), salt)
+
+
+def id_of_key(key: str, salt: str = "") -> str:
+    """`paper_id_of` a title whose key is known."""
+    return "p" + hashlib.sha256((key + salt).encode()).hexdigest()[:12]
 
 
 def iso_date(value: object, name: str = "date") -> str | None:

@@ -136,7 +136,7 @@ def _fell(row: ComparisonRow, margin: float) -> bool:
     if row.exact:
         return True
     if row.low is None:
-        return fall > max(margin, FEW_MARGIN)
+        return fall >= max(margin, FEW_MARGIN) - 1e-9
     return row.verdict == "worse" and fall >= margin
 
 

@@ -27,7 +27,7 @@ from curator.catalog import Catalog, Filters, StoredTag
 from curator.catalog.papers import CHUNK
 from curator.catalog.schema import records
 from curator.errors import NotFoundError, StorageError
-from curator.paper import Paper, Record, Rejected, paper_id_of
+from curator.paper import Paper, Record, Rejected, id_of_key, paper_id_of
 
 
 def only(catalog: Catalog) -> Paper:
@@ -134,8 +134,8 @@ def test_a_clash_of_hashes_does_not_join_two_papers(
 ) -> None:
     for module in ("merging", "catalog.placing"):
         monkeypatch.setattr(
-            f"curator.{module}.paper_id_of",
-            lambda title, salt="": paper_id_of("same" if not salt else title, salt),
+            f"curator.{module}.id_of_key",
+            lambda key, salt="": id_of_key(key if salt else "same", salt),
         )
     add(catalog, record("One thing"), record("Another thing"), source="a")
     add(catalog, record("A third thing"), source="b")

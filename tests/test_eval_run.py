@@ -305,7 +305,7 @@ class TestGate:
         )
         after = run(GROUNDING, fresh=True)
         fallen = {row.metric for row in gate(before, after).fallen}
-        assert {"false_passed", "auroc"} <= fallen
+        assert {"false_passed", "auroc", "balanced_accuracy"} <= fallen
 
     def test_a_suite_or_a_sample_that_went_missing_is_stopped(self, run: Run) -> None:
         # Four samples are too few for an interval; what must be perfect is stopped all the same.

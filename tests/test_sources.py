@@ -448,7 +448,7 @@ def test_what_cannot_be_used_says_what_it_looks_like(content: str | bytes, messa
         ("TY  - JOUR\nTI  - A Title\nER  - ", "ris"),
         ("title,abstract\nA Title,B\nC,D", "table"),
         ("title\tabstract\nA Title\tB", "table"),
-        ('{\n "title": "A Title"\n}', "json"),
+        ('{\n "title": "A Title",\n "abstract": "B"\n}', "json"),
         ('{"title": "A Title", "abstract": "B"}', "jsonl"),
     ],
 )

@@ -44,7 +44,7 @@ from curator.text import fold, title_key
 
 __all__ = ["AddReport", "Filters", "Papers", "filtered", "paper_of"]
 
-CHUNK = 1000
+CHUNK = 4000
 # SQLite's default limit of variables in one statement is 32,766.
 MANY = 5_000
 

@@ -32,7 +32,7 @@ from curator.catalog.schema import (
 from curator.catalog.values import dumps
 from curator.identity import Link, cluster, is_generic
 from curator.merging import Entered, base_id, folded_authors, merged, salt_of
-from curator.paper import paper_id_of
+from curator.paper import id_of_key
 
 __all__ = ["Change", "Formed", "Placing", "decided"]
 
@@ -81,8 +81,6 @@ class Placing:
         self._old: dict[str, Row] = {}  # papers as they are stored, by id
         self._gone: dict[str, str | None] = {}  # former id → the id that stands for it now
         self._new_aliases: set[tuple[str, str]] = set()
-        self._shared_bases: set[str] = set()
-        self._moved: list[Entered] = []
         self._former: dict[int, tuple[str | None, bool]] = {}
 
     # ---------------------------------------------------------------- forming
@@ -196,16 +194,17 @@ class Placing:
         for paper in formed:
             if paper.id in taken:
                 salt = salt_of(paper.members) + str(min(m.order for m in paper.members))
-                paper.id = paper_id_of(paper.members[0].title, salt)
+                paper.id = id_of_key(paper.members[0].title_key, salt)
             if paper.id:
                 taken.add(paper.id)
 
     @staticmethod
     def _set_id(paper: Formed, *, alone: bool) -> None:
-        paper.id = base_id(paper.members)
         key = (paper.fields or {})["title_key"]
         if not alone or is_generic(key):
-            paper.id = paper_id_of(paper.members[0].title, salt_of(paper.members))
+            paper.id = id_of_key(paper.members[0].title_key, salt_of(paper.members))
+        else:
+            paper.id = base_id(paper.members)
 
     def _taken(self, ids: Collection[str | None]) -> set[str]:
         if not ids:

@@ -41,15 +41,6 @@ class Usage:
             self.cached + other.cached,
         )
 
-    def __sub__(self, other: Usage) -> Usage:
-        return Usage(
-            self.llm_calls - other.llm_calls,
-            self.prompt_tokens - other.prompt_tokens,
-            self.completion_tokens - other.completion_tokens,
-            self.seconds - other.seconds,
-            self.cached - other.cached,
-        )
-
 
 @dataclass
 class Budget:

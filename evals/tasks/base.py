@@ -14,7 +14,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
 from curator.text import fold, plain, title_key
-from curator.trace import Trace, traced
+from curator.trace import Trace
 from evals.gold import GoldRow
 from evals.metrics import Facts, Metric, ratio
 from evals.record import Curve, Table
@@ -106,13 +106,6 @@ class EvalTask(Generic[G]):
         """Input and target, as they stand in the report."""
         fields = row.model_dump(exclude={"id", "cluster"})
         return fields, {}
-
-    @staticmethod
-    def watched(work: Callable[[], Output]) -> Output:
-        """The output of ``work`` with ``trace``: what happened while it was made."""
-        with traced() as trace:
-            output = work()
-        return {**output, "trace": as_json(trace)}
 
 
 def as_json(trace: Trace) -> dict[str, Any]:
