@@ -69,6 +69,7 @@ _GENERIC = frozenset(
 _SUBTITLE = re.compile(r"(?<=[^\s:]):\s+|\s+[-–—]{1,3}\s+|(?<=[?!])\s+|\.\s+(?=[A-Z])")
 _MARK = re.compile(r":| [-–—]|[?!.] ")
 _CUT = re.compile(r"(?:…|\.\.\.)\s*[\"'”’)\]]*$")
+_SUFFIXES = {"jr", "sr", "ii", "iii", "iv", "phd", "md"}
 _WORD = re.compile(r"[a-z0-9]{3,}")
 
 
@@ -83,6 +84,13 @@ def main_title(title: str) -> str | None:
         return None
     parts = _SUBTITLE.split(plain(title), maxsplit=1)
     return parts[0] if len(parts) > 1 and len(title_key(parts[0])) >= 3 else None
+
+
+def _surname(name: str) -> str:
+    words = fold(name).replace(".", " ").replace(",", " ").split()
+    while len(words) > 1 and words[-1] in _SUFFIXES:
+        words.pop()
+    return words[-1] if words else ""
 
 
 def is_generic(key: str) -> bool:
@@ -114,7 +122,7 @@ class Described:
 
     @cached_property
     def surnames(self) -> frozenset[str]:
-        return frozenset(words[-1] for name in self.authors if (words := fold(name).split()))
+        return frozenset(_surname(name) for name in self.authors) - {""}
 
     @cached_property
     def words(self) -> frozenset[str]:

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
+from functools import lru_cache
 from typing import Any
 
 from curator.identifiers import arxiv_id_of, doi_of, identifier_of, identifiers_in
@@ -101,22 +102,15 @@ class Record:
         arxiv = arxiv_id_of(_string(arxiv_id, "arxiv_id"))
         if arxiv_id and arxiv is None:
             raise ValueError(f"the arxiv_id {str(arxiv_id)[:40]!r} is not an arXiv identifier")
-        for other in (source_id, url, doi):  # these often carry the arXiv id
-            if arxiv is None and isinstance(other, str):
-                arxiv = arxiv_id_of(other)
+        if arxiv is None:
+            for other in (source_id, url, doi):  # these often carry the arXiv id
+                if other and isinstance(other, str) and (arxiv := arxiv_id_of(other)):
+                    break
         clean_doi = doi_of(_string(doi, "doi"))
         if doi and clean_doi is None:
             raise ValueError(f"the doi {str(doi)[:40]!r} is not a DOI")
         address = _url(url)
-        others = dict.fromkeys(identifiers_in(address, clean_doi))
-        for scheme, value in ids:
-            name = identifier_of(scheme, str(value)) if value not in (None, "") else None
-            if name and scheme == "arxiv":
-                arxiv = arxiv or arxiv_id_of(str(value))
-            elif name and scheme == "doi":
-                clean_doi = clean_doi or name
-            elif name:
-                others[scheme, name] = None
+        arxiv, clean_doi, others = _named(arxiv, clean_doi, address, ids)
         return cls(
             title=clean_title,
             abstract=clean_abstract,
@@ -133,7 +127,7 @@ class Record:
             upvotes=_count(upvotes, "upvotes"),
             venue=squeeze(_string(venue, "venue") or "")[:300] or None,
             updated=iso_date(updated, "updated"),
-            ids=tuple(others),
+            ids=others,
             hints=hints or {},
             extra=extra,
         )
@@ -232,19 +226,43 @@ def iso_date(value: object, name: str = "date") -> str | None:
         return None
     if isinstance(value, date):
         return value.isoformat()[:10]
-    match = _DATE.match(str(value).strip())
     try:
-        if not match:
-            raise ValueError
-        year, month, day = (int(part) if part else None for part in match.groups())
-        date(year or 0, month or 1, day or 1)
+        return _iso_date(str(value))
     except ValueError:
         raise ValueError(f"{name} {str(value)[:40]!r} is not a date like 2024-11-05") from None
+
+
+@lru_cache(maxsize=8192)  # papers of one list have few different days
+def _iso_date(text: str) -> str:
+    match = _DATE.match(text.strip())
+    if not match:
+        raise ValueError
+    year, month, day = (int(part) if part else None for part in match.groups())
+    date(year or 0, month or 1, day or 1)
     return "-".join([f"{year:04d}", *(f"{part:02d}" for part in (month, day) if part is not None)])
 
 
+def _named(
+    arxiv: tuple[str, int | None] | None,
+    doi: str | None,
+    address: str | None,
+    ids: Iterable[tuple[str, object]],
+) -> tuple[tuple[str, int | None] | None, str | None, tuple[tuple[str, str], ...]]:
+    """arXiv id, DOI and the other identifiers, as far as they are known by any of them."""
+    others = dict.fromkeys(identifiers_in(address, doi)) if address or doi else {}
+    for scheme, value in ids:
+        name = identifier_of(scheme, str(value)) if value not in (None, "") else None
+        if name and scheme == "arxiv":
+            arxiv = arxiv or arxiv_id_of(str(value))
+        elif name and scheme == "doi":
+            doi = doi or name
+        elif name:
+            others[scheme, name] = None
+    return arxiv, doi, tuple(others)
+
+
 def _is_blank(value: object) -> bool:
-    return value is None or (isinstance(value, str) and not value.strip())
+    return value is None or (isinstance(value, str) and (not value or value.isspace()))
 
 
 def _string(value: object, name: str) -> str | None:
@@ -284,12 +302,12 @@ def _strings(value: object, name: str) -> tuple[str, ...]:
         items = value
     else:
         raise ValueError(f"{name} should be a list, not {type(value).__name__}")
-    names = [item.get("name") if isinstance(item, dict) else item for item in items]
-    return tuple(
-        clean
-        for item in names
-        if isinstance(item, str) and (clean := squeeze(strip_controls(item)))
-    )
+    found = []
+    for item in items:
+        given = item.get("name") if isinstance(item, dict) else item
+        if isinstance(given, str) and (clean := squeeze(strip_controls(given))):
+            found.append(clean)
+    return tuple(found)
 
 
 def _url(value: object) -> str | None:

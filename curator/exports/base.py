@@ -33,7 +33,7 @@ _CONFERENCE = re.compile(
     re.IGNORECASE,
 )
 _PREPRINTS = re.compile(r"\b(?:arxiv|corr|biorxiv|medrxiv|ssrn|preprints?|openreview)\b", re.I)
-_SUFFIX = re.compile(r"(?:jr|sr)\.?|[IVX]{2,4}", re.IGNORECASE)
+_SUFFIX = re.compile(r"[JS][rR]\.?|III?|IV")  # not "Xi", which is a family's name
 _UNIMPORTANT = {"a", "an", "the", "on", "of", "in", "to", "for", "and", "is", "are", "with"}
 
 

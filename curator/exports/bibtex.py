@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from itertools import pairwise
 from typing import Any
 
 from curator.exports.base import (
@@ -28,12 +29,14 @@ _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct",
 # Mathematics, as `curator.text.plain` tells it from money; commands; what TeX would obey; what
 # would begin an entry.
 _MATH = r"\$(?=\S)[^$]*(?<=\S)\$(?!\d)"
-_TEX = re.compile(rf"({_MATH})|\\[A-Za-z]+|\\[^A-Za-z]|[\\&%#_$~^{{}}]|@(?=[A-Za-z]+\s*[{{(])")
-_COMMAND = re.compile(r"\\[A-Za-z\"'`^~=.]")
+_TOKEN = re.compile(
+    rf"{_MATH}|\\[A-Za-z]+\*?|\\[^A-Za-z]|[\\&%#_$~^{{}}]|@[A-Za-z]+\s*(?=[{{(])|[^\\&%#_$~^{{}}@]+|@"
+)
 _AS_TEX = {
-    "~": r"$\sim$", "^": r"\^{}", "\\": r"\textbackslash{}", "@": "{@}",
-    **{mark: f"\\{mark}" for mark in "&%#_${}"},
+    "~": r"\textasciitilde{}", "^": r"\^{}", "\\": r"\textbackslash{}",
+    **{mark: f"\\{mark}" for mark in "&%#_$"},
 }  # fmt: skip
+_ACCENTS = tuple("\"'`^~=.")
 # BibTeX counts escaped braces too, so that a lone one needs another name; until all else is
 # escaped a private character stands for it, which no stored text has.
 _BRACE = {"{": "\ue000", "}": "\ue001"}
@@ -121,7 +124,7 @@ def _with(raw: str, words: str, mark: str) -> str:
     if not kept:
         mark = ""
     elif kept[-1] in ",;":
-        mark = re.sub(r"[,;]", "", mark)
+        mark = re.sub(r"\s*[,;]", "", mark)
     return f"{opening}{kept}{mark}{words}{content[len(kept) :]}{closing}"
 
 
@@ -160,7 +163,8 @@ def _new(entry: ExportEntry, paper: Paper, key: str) -> str:
 def escaped(text: str) -> str:
     r"""Text for a field: what TeX would obey is escaped, TeX that is meant is left.
 
-    Mathematics and commands are meant, and where there are commands, so are braces.
+    Mathematics and commands are meant, and so are braces around the argument of a command or
+    around a command.
     """
     text = squeeze(text)
     found = _escaped(text)
@@ -173,16 +177,29 @@ def escaped(text: str) -> str:
 
 
 def _escaped(text: str) -> str:
-    has_commands = bool(_COMMAND.search(text))
-
-    def escape(match: re.Match[str]) -> str:
-        token = match[0]
-        if match[1]:
-            return re.sub(r"(?<!\\)%", r"\\%", token)
-        is_meant = len(token) > 1 or (has_commands and token in "{}")
-        return token if is_meant else _AS_TEX[token]
-
-    return _TEX.sub(escape, text)
+    tokens = _TOKEN.findall(text)
+    parts: list[str] = []
+    meant: list[bool] = []  # for each open brace
+    takes_argument = False  # what precedes is a command, or the end of an argument
+    for token, following in pairwise([*tokens, ""]):
+        if token == "{":
+            meant.append(takes_argument or following[:1] == "\\")
+            parts.append("{" if meant[-1] else r"\{")
+            takes_argument = False
+        elif token == "}":
+            takes_argument = bool(meant) and meant.pop()
+            parts.append("}" if takes_argument else r"\}")
+        elif len(token) > 1 and token[0] == "@":
+            parts.append("{@}" + token[1:])
+        elif len(token) > 1 and token[0] == "$":
+            parts.append(re.sub(r"(?<!\\)%", r"\\%", token))
+        else:
+            if not token.isspace():
+                takes_argument = token[0] == "\\" and (
+                    token[1:2].isalpha() or token[1:2] in _ACCENTS
+                )
+            parts.append(_AS_TEX.get(token, token))
+    return "".join(parts)
 
 
 def _is_balanced(text: str) -> bool:

@@ -77,9 +77,12 @@ def same_year(one: str | None, other: str | None) -> str | None:
     return one or other
 
 
-def arxiv_in(*texts: str | None) -> str | None:
-    """The first arXiv id that is named as such (``arXiv preprint arXiv:1706.03762v5``)."""
-    for text in texts:
+def arxiv_in(*texts: str | None, remarks: Iterable[str] = ()) -> str | None:
+    """The first arXiv id that is named as such (``arXiv preprint arXiv:1706.03762v5``).
+
+    Of ``remarks`` only those that begin so count: others may speak of another paper.
+    """
+    for text in (*texts, *(text for text in remarks if text[:5].lower() == "arxiv")):
         for match in _NAMES_ARXIV.finditer((text or "")[:10_000]):
             name = match[1].rstrip(".-")
             if arxiv_id_of(name):

@@ -35,6 +35,9 @@ _LOOKS = re.compile(
     re.IGNORECASE | re.MULTILINE,
 )
 
+_URL = re.compile(r"(https?://[^\s{}\"]+)")
+_ONLY_URL = re.compile(r"^[{\"]\s*(?:\\url\s*\{)?(https?://[^\s{}\"]+)\}?\s*[}\"]$")
+
 Fields = Mapping[str, str]  # raw values by lower-case name, the first where a name repeats
 
 
@@ -173,9 +176,9 @@ class _File:
         volume = self.text(fields.get("volume"))
         if volume.startswith("abs/"):  # so DBLP lists what is on arXiv: CoRR, abs/1706.03762
             places.append(f"arxiv:{volume[4:]}")
-        for name in ("arxiv", "journal", "journaltitle", "howpublished", "note"):
+        for name in ("arxiv", "journal", "journaltitle", "howpublished"):
             places.append(address_of(text_of(fields.get(name, ""), self.strings)))
-        return arxiv_in(*places, url)
+        return arxiv_in(*places, url, remarks=[self.text(fields.get("note")).strip()])
 
     def doi(self, fields: Fields, url: str) -> str | None:
         raw = fields.get("doi")
@@ -201,9 +204,9 @@ def _first(get: Any, *names: str) -> str | None:
 
 
 def _url_in(fields: Fields) -> str:
-    """An address that stands where a place of publication is named."""
-    for name in ("howpublished", "note", "ee", "link"):
-        found = re.search(r"https?://[^\s{}\"]+", fields.get(name, ""))
+    """An address that stands in another field; in a note, one that is all of it."""
+    for name in ("ee", "link", "howpublished", "note"):
+        found = (_ONLY_URL if name == "note" else _URL).search(fields.get(name, ""))
         if found:
-            return address_of(found[0]).rstrip(".,;)")
+            return address_of(found[1]).rstrip(".,;)")
     return ""

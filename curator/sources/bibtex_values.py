@@ -1,8 +1,8 @@
 r"""What raw BibTeX values say: abbreviations put in, braces that only protect taken off.
 
-TeX stays, as everywhere in what is stored; `curator.text.plain` shows it. Only such writings of
-it are made alike that ``plain`` does not know: ``{\v c}`` becomes ``\v{c}``, and ``{\em word}``
-the word.
+TeX stays, as everywhere in what is stored; `curator.text.plain` shows it. Only writings of it
+that ``plain`` does not know are made ones that it does: ``{\v c}`` becomes ``\v{c}``,
+``\textbraceleft{}`` a ``\{``, and ``{\em word}`` the word.
 """
 
 from __future__ import annotations
@@ -29,11 +29,20 @@ _MARK = re.compile(r"[{}\"]")
 _MARK_OR_ESCAPED = re.compile(r"\\[{}\\\"]|[{}\"]")
 _ACCENT_IN_GROUP = re.compile(r"\{\\([\"'`^~=.])\s*(?:\{\s*(\\?[A-Za-z])\s*\}|(\\?[A-Za-z]))\s*\}")
 _ACCENT_AND_SPACE = re.compile(r"\\([uvHcdkr])\s+(\\?[A-Za-z])(?![A-Za-z])")
+_SYMBOLS = {
+    "asciitilde": "~", "asciicircum": "^", "braceleft": r"\{", "braceright": r"\}",
+    "underscore": r"\_", "bar": "|", "less": "<", "greater": ">", "quoteleft": "‘",
+    "quoteright": "’", "quotedblleft": "“", "quotedblright": "”", "bullet": "•",
+}  # fmt: skip
+_SYMBOL = re.compile(rf"\\text({'|'.join(_SYMBOLS)})(?:\{{\}}|(?![A-Za-z])\s*)|\\([\^~])\{{\}}")
 # Formatting that lasts to the end of its group.
-_SWITCH = re.compile(
-    r"\\(?:em|it|bf|sc|rm|tt|sf|sl|bfseries|itshape|scshape|slshape|ttfamily|sffamily|rmfamily"
-    r"|mdseries|upshape|normalfont)(?![A-Za-z])\s*"
-)
+_SWITCHES = {
+    f"\\{name}"
+    for name in (
+        *("em", "it", "bf", "sc", "rm", "tt", "sf", "sl", "bfseries", "itshape", "scshape"),
+        *("slshape", "ttfamily", "sffamily", "rmfamily", "mdseries", "upshape", "normalfont"),
+    )
+}
 _TOKEN = re.compile(
     r"\{\\[A-Za-z]+\s*\}|\\[A-Za-z]+\*?\s*(?:\[[^\[\]{}]*\]\s*)?|\\.|[{}$]|[^\\{}$]+", re.DOTALL
 )
@@ -80,8 +89,8 @@ def unbraced(text: str) -> str:
     if "\\" in text:
         text = _ACCENT_IN_GROUP.sub(lambda m: rf"\{m[1]}{{{m[2] or m[3]}}}", text)
         text = _ACCENT_AND_SPACE.sub(r"\\\1{\2}", text)
-        text = _SWITCH.sub("", text)
-    if "{" not in text and "}" not in text:
+        text = _SYMBOL.sub(lambda m: _SYMBOLS[m[1]] if m[1] else m[2], text)
+    if not any(mark in text for mark in "\\{}"):
         return text
     parts: list[str] = []
     kept: list[bool] = []  # for each open brace, whether it stays
@@ -98,7 +107,7 @@ def unbraced(text: str) -> str:
             after_command = bool(parts) and parts[-1][:1] == "\\" and parts[-1][-1:].isalpha()
             takes_argument = bool(kept) and kept.pop()
             parts.append("}" if takes_argument else "{}" if after_command else "")
-        else:
+        elif in_math or token.rstrip() not in _SWITCHES:
             takes_argument = token[0] == "\\" and (token[1:2].isalpha() or token[1:2] in _MARKS)
             parts.append(token)
     return "".join(parts)

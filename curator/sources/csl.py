@@ -86,7 +86,8 @@ def _items(value: object) -> list[Any]:
         if isinstance(inner, list):
             return inner
         if name == "message" and isinstance(inner, dict):  # Crossref: a list of works, or a work
-            return _items(inner)
+            works = inner.get("items")
+            return works if isinstance(works, list) else [inner]
     found: list[Any] = []  # by DOI or key
     for inner in value.values():
         found += inner if isinstance(inner, list) else [inner]
@@ -137,7 +138,10 @@ def _csl_entry(item: Item, where: str, about: str) -> Record | Rejected:
         title=title,
         abstract=_text(item, "abstract"),
         source_id=_key(item),
-        arxiv_id=arxiv_in(*(_text(item, name) for name in ("number", "archive_location", "note"))),
+        arxiv_id=arxiv_in(
+            *(_text(item, name) for name in ("number", "archive_location")),
+            f"arxiv:{more.get('arxiv', '')}",
+        ),
         doi=doi_in(item.get("DOI")) or doi_in(more.get("doi")),
         authors=_people(item),
         published=next(filter(None, (_date(item.get(name)) for name in _DATES)), None),
@@ -183,7 +187,6 @@ def _zotero_entry(item: Item, where: str, about: str) -> Record | Rejected:
         arxiv_id=arxiv_in(
             *(_text(fields, n) for n in ("archiveID", "archiveLocation", "reportNumber", "number")),
             f"arxiv:{more.get('arxiv', '')}",
-            _text(fields, "extra"),
         ),
         doi=doi_in(fields.get("DOI")) or doi_in(more.get("doi")),
         authors=_creators(fields),

@@ -47,7 +47,7 @@ _INITIALS_LAST = re.compile(r"\S.* (?:[^\W\d_]\.-?){1,4}$")
 _TITLES = ("TI", "T1", "CT", "BT", "ST")
 _VENUES = ("JF", "T2", "JO", "BT", "JA", "J2", "T3", "PB")
 _WOS_VENUES = ("SO", "CT", "J9", "PU")
-_NAMES_ARXIV = ("AN", "M1", "M3", "JF", "JO", "T2", "UR", "N1")
+_NAMES_ARXIV = ("AN", "M1", "M3", "JF", "JO", "T2", "UR")
 
 Values = Mapping[str, list[str]]  # by tag, on one line each
 
@@ -221,7 +221,10 @@ def _entry(values: Values, where: str, extra: Mapping[str, Any]) -> Record | Rej
         title=first(title_tag),
         abstract=first("AB", "N2"),
         source_id=first("ID"),
-        arxiv_id=arxiv_in(*(value for tag in _NAMES_ARXIV for value in values.get(tag, ()))),
+        arxiv_id=arxiv_in(
+            *(value for tag in _NAMES_ARXIV for value in values.get(tag, ())),
+            remarks=values.get("N1", ()),
+        ),
         doi=doi_in(values.get("DO"))
         or next(
             (v for tag in ("M3", "UR", "L3", "LK") for v in values.get(tag, ()) if doi_of(v)), None
