@@ -80,6 +80,8 @@ def entries(
             yield ExportEntry(paper, extra=part.extra, **about[paper.id])
         elif part.paper_id is None and (not filters or _goes_along(part.status, part.source, kept)):
             yield ExportEntry(None, extra=part.extra)
+    if source is not None and parts:
+        return  # the bibliography as it is now: what was taken out of it stays out
     for name, paper in chosen.items():
         if name not in written:
             yield ExportEntry(paper, **about[name])

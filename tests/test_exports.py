@@ -13,11 +13,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from curator.cells import guarded, unguarded
 from curator.errors import UsageError
 from curator.exports import FORMATS, ExportEntry, write
 from curator.exports.base import Keys, Name, kind_of, name_of
 from curator.exports.bibtex import escaped
-from curator.exports.table import COLUMNS, guarded, unguarded
+from curator.exports.table import COLUMNS
 from curator.paper import Entry, Paper, Record, Verbatim
 from curator.sources import bibtex, csl, ris
 from curator.text import plain, title_key

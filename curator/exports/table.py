@@ -1,39 +1,24 @@
 """CSV (RFC 4180): a header, then a line for each paper.
 
-Spreadsheets take a cell that begins with ``=``, ``+``, ``-`` or ``@`` for a formula, which can
-run programs (https://owasp.org/www-community/attacks/CSV_Injection). Such cells get an
-apostrophe, which is taken off again by `unguarded`. All cells are quoted, so that a semicolon in
-a title does not begin a cell where semicolons separate.
+Cells that a spreadsheet would take for a formula are guarded (`curator.cells`). All cells are
+quoted, so that a semicolon in a title does not begin a cell where semicolons separate.
 """
 
 from __future__ import annotations
 
 import csv
 import io
-import re
 from collections.abc import Iterable, Iterator
 
+from curator.cells import guarded
 from curator.exports.base import ExportEntry, link
 
-__all__ = ["COLUMNS", "guarded", "unguarded", "write"]
+__all__ = ["COLUMNS", "write"]
 
 COLUMNS = (
     "id", "title", "authors", "published", "listed", "venue", "arxiv_id", "doi", "url",
     "categories", "upvotes", "tags", "tldr", "abstract",
 )  # fmt: skip
-
-# The full-width forms too, which some spreadsheets take for the others.
-_FORMULA = re.compile("'*[=+\\-@\t\r\n＝＋－＠]")
-
-
-def guarded(cell: str) -> str:
-    """A cell that no spreadsheet computes."""
-    return f"'{cell}" if _FORMULA.match(cell) else cell
-
-
-def unguarded(cell: str) -> str:
-    """What was given to `guarded`."""
-    return cell[1:] if cell.startswith("'") and _FORMULA.match(cell[1:]) else cell
 
 
 def write(entries: Iterable[ExportEntry]) -> Iterator[str]:

@@ -29,7 +29,17 @@ from curator.sources.values import (
     name_in,
 )
 
-__all__ = ["FIELDS", "Reader", "about", "checked", "columns_missing", "normal", "title_columns"]
+__all__ = [
+    "FIELDS",
+    "Reader",
+    "about",
+    "checked",
+    "columns_missing",
+    "columns_shown",
+    "dig",
+    "normal",
+    "title_columns",
+]
 
 Read = Callable[[Mapping[str, Any], str], Record | Rejected]
 

@@ -77,28 +77,32 @@ def parse_lines(stream: TextIO, mapping: Mapping[str, str] | None = None) -> Ite
 
     ``mapping`` names the columns of our fields, where others are meant than those that are
     known: ``{"title": "Paper Title", "abstract": "meta.text"}``. A line that is a page of
-    results of some service gives all of its papers (``line 17, entry 3``).
+    results of some service gives all of its papers (``line 17, entry 3``). One object that is
+    all there is, and no paper, is read as `parse_document` does.
 
     Raises:
-        InputError: no line is a JSON object, or none has a column of the mapping. Nothing has
-            been yielded by then.
+        InputError: no line is a JSON object, or none has a column of the mapping, or all there
+            is is a document without papers. Nothing has been yielded by then.
         UsageError: the mapping names a field that is none of ours.
     """
     # Here, since `documents` needs the services' modules, and those need `answer` below.
-    from curator.sources.documents import Items
-    from curator.sources.fields import columns_missing, dig
+    from curator.sources import documents
+    from curator.sources.fields import columns_missing, dig, title_columns
 
-    items = Items(mapping)
+    items = documents.Items(mapping)
     objects = _objects(stream)
+    tried = list(islice(objects, _TRIED if items.mapping else 2))
+    alone = tried[0][1] if len(tried) == 1 else None
+    if isinstance(alone, dict) and not items.mapping and not title_columns(alone):
+        yield from documents.parse(alone)[1]
+        return
     if items.mapping:
-        tried = list(islice(objects, _TRIED))
         seen = [fields for _, fields in tried if isinstance(fields, dict)]
         lost = [c for c in items.mapping.values() if all(dig(f, c) is None for f in seen)]
         if seen and lost:
             columns = dict.fromkeys(name for fields in seen for name in fields)
             raise columns_missing(items.mapping, lost, columns)
-        objects = chain(tried, objects)
-    for where, fields in objects:
+    for where, fields in chain(tried, objects):
         if isinstance(fields, Rejected):
             yield fields
         else:

@@ -48,11 +48,11 @@ def flipped(name: str) -> str:
         return name
     name = _NUMBER.sub("", name)
     family, *rest = (part.strip() for part in name.split(","))
-    rest = [part for part in rest if part]
-    suffix = [part for part in rest if part.rstrip(".").lower() in _SUFFIXES]
-    given = [
-        part for part in rest if part.rstrip(".").lower() not in _SUFFIXES | _DEGREES
-    ]  # "Strand, Ida, PhD"
+    ends = {part: part.rstrip(".").lower() for part in rest if part}
+    suffix = [part for part, end in ends.items() if end in _SUFFIXES]
+    given = [part for part, end in ends.items() if end not in _SUFFIXES | _DEGREES]
+    if len(given) > 1 or " and " in name:
+        return name  # "Harbour, Port and Tide Consortium"
     return " ".join(filter(None, [*given, family, *suffix]))
 
 

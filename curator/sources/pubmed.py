@@ -195,7 +195,7 @@ def _date(element: Element | None) -> str | None:
     """A date from its parts, as exact as they allow: of a season only the year is known, of
     ``1998 Dec-1999 Jan`` the first is taken."""
     if whole := text(element, "MedlineDate"):
-        return re.split(r"[-–/]", whole)[0]
+        return day_of(re.split(r"[-–/]", whole)[0])
     parts = [text(element, part) for part in ("Year", "Month", "Day")]
     mark = "-" if parts[1].isdecimal() else " "
     exact = (mark.join(parts[:count]) for count in (3, 2, 1) if all(parts[:count]))

@@ -39,8 +39,10 @@ _LONG_NAME = re.compile(
 )
 _TAGS = re.compile(rb"<(?:[\w.-]{1,40}:)?(?:category|subject|tags)\b", re.IGNORECASE)
 _MOST_TAGS = 1_000  # of one entry
-_OPENED = re.compile(rb"<(?:[\w.-]{1,40}:)?(?:item|entry)[\s>]")
-_CLOSED = re.compile(rb"</(?:[\w.-]{1,40}:)?(?:item|entry)\s*>")
+_OPENED = re.compile(rb"<(?:[\w.-]{1,40}:)?(?:item|entry)[\s/>]")
+_CLOSED = re.compile(
+    rb"</(?:[\w.-]{1,40}:)?(?:item|entry)\s*>|<(?:[\w.-]{1,40}:)?(?:item|entry)\b[^<>]{0,500}/>"
+)
 _ADVERTISED = re.compile(
     rb"<link\b[^<>]{0,500}\btype=[\"']application/(?:rss|atom)\+xml[\"'][^<>]{0,1000}>",
     re.IGNORECASE,

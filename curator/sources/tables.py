@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
 from typing import TextIO
 
+from curator.cells import unguarded
 from curator.errors import InputError
 from curator.paper import Entry, Rejected
 from curator.sources.fields import (
@@ -112,7 +113,7 @@ def _cells(columns: list[str], row: list[str]) -> dict[str, str]:
     found = dict.fromkeys(columns, "")
     for name, cell in zip(columns, row, strict=False):  # a row that is cut short has less
         if not found[name] and not cell.isspace():
-            found[name] = cell
+            found[name] = unguarded(cell)
     return found
 
 

@@ -81,18 +81,25 @@ def _encoding(head: bytes, charset: str | None) -> str:
             return encoding
     match = _DECLARED.match(head)
     name = (match[1].decode("ascii") if match else charset or "utf-8").lower().replace("-", "_")
-    if not match and not _ENCODING.match(name):
+    if not _is_known(name):
+        if match:
+            raise InputError(
+                f"It says that its encoding is {name.replace('_', '-')!r}, which is not known.",
+                remedy="Save it again in UTF-8.",
+            )
         name = "utf_8"  # a server's mistake is no reason to refuse what may be all right
-    if not _ENCODING.match(name):
-        raise InputError(
-            f"It says that its encoding is {name.replace('_', '-')!r}, which is not known.",
-            remedy="Save it again in UTF-8.",
-        )
     if name.startswith(("utf", "ucs", "us", "ascii")):
         return "utf-8-sig"  # whatever else it says could not have been read byte by byte
     if re.match(r"(?:iso_?8859_?1|latin_?1)$", name):
         return "windows-1252"  # what is called Latin-1 has Windows' quotation marks
     return "gb18030" if name == "gb2312" else name
+
+
+def _is_known(name: str) -> bool:
+    try:
+        return bool(_ENCODING.match(name) and codecs.lookup(name))
+    except LookupError:
+        return False
 
 
 def _split(text: str, *, last: bool) -> tuple[str, str]:
@@ -124,7 +131,7 @@ def _mended(text: str, inside: bool) -> tuple[str, bool]:
                 return "".join((*done, text[at:])), True
             end += len(_CDATA[1])
             done.append(text[at:end])
-            at, inside = end, False
+            at = end
         begun = text.find(_CDATA[0], at)
         done.append(_AMPERSAND.sub(_ampersand, text[at : begun if begun >= 0 else len(text)]))
         if begun < 0:
