@@ -65,6 +65,7 @@ class Intake:
         bulk: Callable[[], AbstractContextManager[Follow]],
         fresh: Callable[[], object],
         progress: Progress,
+        notify: Callable[[str], None],
     ) -> None:
         self._catalog = catalog
         self._open_feed = open_feed
@@ -72,6 +73,7 @@ class Intake:
         self._bulk = bulk
         self._fresh = fresh
         self._progress = progress
+        self._notify = notify
 
     def add(
         self,
@@ -165,6 +167,8 @@ class Intake:
                                 shown_until=page.shown_until,
                             )
                         self._fresh()
+                        if page.note:
+                            self._notify(page.note)
                         self._progress(feed.spec, report.entries, page.of)
             except FetchError as trouble:
                 error = trouble

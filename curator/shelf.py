@@ -179,6 +179,7 @@ class Shelf:
             bulk=self._bulk,
             fresh=lambda: sync_words(self.lexical, self._lock),
             progress=self.progress,
+            notify=self.notify,
         )
 
     @contextmanager

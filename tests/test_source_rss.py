@@ -407,7 +407,7 @@ def test_arxivs_lists() -> None:
     )
     (page,) = made.pages(player, FeedState())
     assert [getattr(entry, "arxiv_id", None) for entry in page.entries] == ["2611.00001"]
-    assert made.moved_to is None
+    assert not page.note
     for spec in ("", "cs.CL+hello", "2401.01234"):
         with pytest.raises(UsageError) as caught:
             rss.of_arxiv(spec)
@@ -433,10 +433,10 @@ def test_an_unchanged_feed_is_not_read_again() -> None:
 
 
 def test_a_feed_that_moved_is_noted() -> None:
-    made, _, _ = pages(Fetched("https://y.org/new", 200, feed()))
-    assert made.moved_to == "https://y.org/new"
-    made, _, _ = pages(Fetched("https://X.org/feed/", 200, feed()))
-    assert made.moved_to is None
+    _, (page,), _ = pages(Fetched("https://y.org/new", 200, feed()))
+    assert "https://y.org/new" in page.note
+    _, (page,), _ = pages(Fetched("https://X.org/feed/", 200, feed()))
+    assert not page.note
 
 
 def test_a_web_page_in_place_of_a_feed() -> None:

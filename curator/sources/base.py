@@ -24,6 +24,7 @@ class Page:
     the next pull sends so that an unchanged feed answers 304 (ETag, Last-Modified), by URL.
     ``shown_until`` is the latest moment, in the *service's* own dates, that this reading is
     known to cover; the next pull asks from there. ``of`` is how many entries there are in all.
+    ``note`` is a sentence for whoever reads the feed.
     """
 
     entries: Sequence[Entry]
@@ -31,6 +32,7 @@ class Page:
     validators: dict[str, dict[str, str]] = field(default_factory=dict)
     shown_until: str | None = None
     of: int | None = None
+    note: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -174,9 +174,7 @@ def of_arxiv(rest: str) -> RssFeed:
 
 
 class RssFeed:
-    """One feed. ``moved_to`` is where it was found in the end, if that is another address."""
-
-    moved_to: str | None = None
+    """One feed."""
 
     def __init__(self, kind: str, spec: str, address: str) -> None:
         self.kind = kind
@@ -191,10 +189,12 @@ class RssFeed:
         """
         known = state.validators.get(self._address, {})
         fetched = fetch.get(self._address, validators=known)
-        self.moved_to = None if _same(fetched.url, self._address) else fetched.url
+        note = ""
+        if not _same(fetched.url, self._address):
+            note = f"{self.spec} was found at {fetched.url}; subscribe to that, if it has moved."
         validators = {self._address: fetched.validators or known}
         if fetched.unchanged:
-            yield Page([], validators=validators)
+            yield Page([], validators=validators, note=note)
             return
         try:
             entries = answer(fetched, lambda stream: list(parse(stream, fetched.charset)))
@@ -207,7 +207,7 @@ class RssFeed:
                 remedy=f"Use rss:{found}",
                 retryable=False,
             ) from error
-        yield Page(entries, validators=validators, of=len(entries))
+        yield Page(entries, validators=validators, of=len(entries), note=note)
 
 
 def _same(one: str, other: str) -> bool:
