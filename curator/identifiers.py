@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 
 __all__ = [
+    "GUESSED",
     "SCHEMES",
     "arxiv_id_of",
     "doi_of",
@@ -34,6 +35,7 @@ _ARXIV = re.compile(
     r"(?:\s*\[[\w.-]+\]|/?(?:[?#]\S*)?)$",
     re.IGNORECASE | re.ASCII,
 )
+_PLAIN = re.compile(_ARXIV_NEW, re.ASCII)
 _DOI = re.compile(
     r"^(?:doi:\s*|(?:https?://)?(?:dx\.|www\.)?doi\.org/)?(?P<id>10\.\d{4,9}/\S+)"
     r"(?:\s.*)?$",  # arXiv's metadata has several in one field, of which the first is taken
@@ -43,7 +45,14 @@ _DOI = re.compile(
 
 def arxiv_id_of(text: str | None) -> tuple[str, int | None] | None:
     """``(identifier, version)`` from an arXiv id or address in any usual writing, or None."""
-    match = _ARXIV.match(text.strip()) if text else None
+    if not text:
+        return None
+    text = text.strip()
+    if _PLAIN.fullmatch(text):
+        return text, None  # nearly all of a list of arXiv
+    if text.startswith("10.") and not text.startswith("10.48550/"):
+        return None  # nearly all DOIs
+    match = _ARXIV.match(text)
     if not match:
         return None
     # math.GT/0309136 and math/0309136 are one paper: the subject class is not part of the id.
@@ -67,6 +76,9 @@ _PREPRINT_DOI = re.compile(
 # What names one paper, and how it is written: the patterns are matched on identifiers given
 # by name, the addresses on links.
 SCHEMES = ("arxiv", "doi", "pmid", "pmcid", "acl", "openreview", "s2", "openalex", "dblp")
+# An arXiv id that was mended from a damaged one ("1306.256"): it joins as a DOI does, so that
+# two entries of one list stay two where one of their ids is a guess.
+GUESSED = "arxiv-guess"
 _OTHERS = {
     "pmid": re.compile(r"^(?:pmid:?\s*)?(\d{1,9})$", re.I | re.ASCII),
     "pmcid": re.compile(r"^(?:pmcid:?\s*)?(pmc\d{1,9})$", re.I | re.ASCII),
@@ -96,7 +108,7 @@ def identifier_of(scheme: str, value: str) -> str | None:
     ``arxiv`` is given without its version.
     """
     text = value.strip()
-    if scheme == "arxiv":
+    if scheme in {"arxiv", GUESSED}:
         found = arxiv_id_of(text)
         return found[0] if found else None
     if scheme == "doi":

@@ -21,7 +21,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import combinations, pairwise
 
-from curator.identifiers import is_preprint_doi
+from curator.identifiers import GUESSED, is_preprint_doi
 from curator.text import fold, plain, title_key
 
 __all__ = [
@@ -229,10 +229,11 @@ def _links(records: Sequence[Described]) -> Iterator[Link]:
     for record in records:
         if record.arxiv_id:
             by_arxiv[record.arxiv_id].append(record)
+            by_id[f"arXiv id {record.arxiv_id}"].append(record)
         if record.doi:
             by_id[f"DOI {record.doi}"].append(record)
         for scheme, value in record.ids:
-            by_id[f"{scheme} {value}"].append(record)
+            by_id[f"{'arXiv id' if scheme == GUESSED else scheme} {value}"].append(record)
         key = record.title_key
         if not record.cut:
             by_title[f"{key} {record.abstract}" if is_generic(key) else key].append(record)

@@ -10,8 +10,8 @@ from datetime import date
 from functools import lru_cache
 from typing import Any
 
-from curator.identifiers import arxiv_id_of, doi_of, identifier_of, identifiers_in
-from curator.text import squeeze, strip_controls, title_key
+from curator.identifiers import GUESSED, arxiv_id_of, doi_of, identifier_of, identifiers_in
+from curator.text import clean, squeeze, strip_controls, title_key
 
 __all__ = ["Entry", "Paper", "Record", "Rejected", "Verbatim", "iso_date", "paper_id_of"]
 
@@ -139,7 +139,10 @@ class Record:
             return self.url
         if self.arxiv_id:
             return f"https://arxiv.org/abs/{self.arxiv_id}"
-        return f"https://doi.org/{self.doi}" if self.doi else None
+        if self.doi:
+            return f"https://doi.org/{self.doi}"
+        guessed = next((value for scheme, value in self.ids if scheme == GUESSED), None)
+        return f"https://arxiv.org/abs/{guessed}" if guessed else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -278,12 +281,12 @@ def _text(value: object, name: str, limit: int) -> str:
         raise ValueError(f"no {name}")
     if not isinstance(value, str):
         raise ValueError(f"{name} should be text, not {type(value).__name__}")
-    clean = squeeze(strip_controls(value))
-    if not clean:
+    text = clean(value)
+    if not text:
         raise ValueError(f"no {name}")
-    if len(clean) > limit:
-        raise ValueError(f"{name} has {len(clean):,} characters; at most {limit:,} are read")
-    return clean
+    if len(text) > limit:
+        raise ValueError(f"{name} has {len(text):,} characters; at most {limit:,} are read")
+    return text
 
 
 def _strings(value: object, name: str) -> tuple[str, ...]:
@@ -305,8 +308,8 @@ def _strings(value: object, name: str) -> tuple[str, ...]:
     found = []
     for item in items:
         given = item.get("name") if isinstance(item, dict) else item
-        if isinstance(given, str) and (clean := squeeze(strip_controls(given))):
-            found.append(clean)
+        if isinstance(given, str) and (text := clean(given)):
+            found.append(text)
     return tuple(found)
 
 

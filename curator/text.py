@@ -10,7 +10,7 @@ import re
 import unicodedata
 from functools import lru_cache
 
-__all__ = ["fold", "plain", "squeeze", "strip_controls", "title_key"]
+__all__ = ["clean", "fold", "plain", "squeeze", "strip_controls", "title_key"]
 
 # TeX accent commands and the Unicode combining mark that each stands for.
 _ACCENTS = {
@@ -52,6 +52,7 @@ _KEPT = {"\\$": "\ue000", "\\{": "\ue001", "\\}": "\ue002"}
 _MATH = re.compile(r"\$(?=\S)([^$]*)(?<=\S)\$(?!\d)")
 # What strip_controls does, for text that is ASCII.
 _ASCII_CONTROLS = dict.fromkeys([*range(32), 127]) | dict.fromkeys(map(ord, "\t\r\n\x0b\x0c"), " ")
+_BEYOND_ASCII = re.compile(r"([^\x00-\x7f]+)")
 # Of ASCII what title_key leaves out: all but digits and small letters.
 _NOT_IN_KEYS = dict.fromkeys(i for i in range(128) if not chr(i).isalnum())
 
@@ -110,9 +111,18 @@ def _fold(text: str) -> str:
     written = plain(text)
     if written.isascii():
         return squeeze(written.lower())
-    decomposed = unicodedata.normalize("NFKD", written).casefold()
-    # A lone accent decomposes into a space and the accent, hence squeezed once more.
-    return squeeze("".join(c for c in decomposed if not unicodedata.combining(c)))
+    # Only what is beyond ASCII needs Unicode's tables. A lone accent decomposes into a space and
+    # the accent, hence squeezed once more.
+    parts = _BEYOND_ASCII.split(written)
+    parts[::2] = [part.lower() for part in parts[::2]]
+    parts[1::2] = [_fold_beyond(part) for part in parts[1::2]]
+    return squeeze("".join(parts))
+
+
+@lru_cache(maxsize=4096)
+def _fold_beyond(text: str) -> str:
+    decomposed = unicodedata.normalize("NFKD", text).casefold()
+    return "".join(c for c in decomposed if not unicodedata.combining(c))
 
 
 def title_key(title: str) -> str:
@@ -126,6 +136,20 @@ def title_key(title: str) -> str:
 def squeeze(text: str) -> str:
     """One space wherever there was white space, none at the ends."""
     return " ".join(text.split())
+
+
+def clean(text: str) -> str:
+    """``squeeze(strip_controls(text))``, without looking at each character of good text."""
+    if text.isprintable():  # then a space is all the white space there is
+        short = text.strip() if "  " not in text else squeeze(text)
+    else:
+        short = squeeze(text)
+        # Of white space, strip_controls drops \x1c to \x1f, which squeeze makes spaces.
+        if not short.isprintable() or any(mark in text for mark in "\x1c\x1d\x1e\x1f"):
+            return squeeze(strip_controls(text))
+    if short.isascii() or not _IGNORABLE.search(short):
+        return short
+    return squeeze(strip_controls(text))
 
 
 def strip_controls(text: str) -> str:

@@ -16,6 +16,7 @@ from sqlalchemy import select
 
 from curator.catalog import Catalog
 from curator.catalog.schema import records, sources
+from curator.errors import UsageError
 from curator.identity import is_cut, main_title
 from curator.paper import Record
 
@@ -165,7 +166,7 @@ LONG = "A Study of How Owls Hunt by Night and What Mice Can Do About It"
         (record("Editorial", OWLS), record("Editorial", BOATS), False),
         (record("Editorial", OWLS), record("EDITORIAL", OWLS), True),
         # What tells one title apart.
-        (record("Owls", authors=["Ada Low", "Bo Ek"]), record("Owls", authors=["C D", "E F"]), False),
+        (record("Owls", authors=["A Low", "B Ek"]), record("Owls", authors=["C D", "E F"]), False),
         (record("Owls", published="2019"), record("Owls", published="2024"), False),
         (record("Owls", published="2022"), record("Owls", published="2024"), True),
         (record("Owls", doi="10.1234/a"), record("Owls", doi="10.1234/b"), False),
@@ -191,6 +192,20 @@ LONG = "A Study of How Owls Hunt by Night and What Mice Can Do About It"
 )  # fmt: skip
 def test_one_paper_or_two(one: Record, other: Record, same: bool) -> None:
     assert together(one, other) is same
+
+
+def test_a_guessed_arxiv_id_joins_sources_but_not_entries_of_one_list(catalog: Catalog) -> None:
+    guess = [("arxiv-guess", "1306.2560")]
+    whole = record("Night Owls", OWLS, arxiv_id="1306.2560", source_id="1306.2560", where="whole")
+    lost = record("Night Owls", OWLS, ids=guess, source_id="1306.256", where="lost")
+    add(catalog, whole, lost, source="a list with both")
+    assert catalog.papers.count() == 2
+    add(catalog, record("Of Owls", OWLS, ids=guess, where="other"), source="b")
+    assert catalog.papers.count() == 2
+    with temporary() as other:
+        add(other, lost, source="a")
+        add(other, record("Of Owls", BOATS, arxiv_id="1306.2560"), source="b")
+        assert other.papers.count() == 1
 
 
 def test_a_record_that_fits_two_papers_goes_to_the_nearer() -> None:
@@ -301,3 +316,69 @@ def test_main_title(title: str, main: str | None) -> None:
 )
 def test_is_cut(title: str, cut: bool) -> None:
     assert is_cut(title) is cut
+
+
+# ------------------------------------------------------------------------ corrections
+
+
+def test_a_person_merges_and_splits_and_that_holds(catalog: Catalog) -> None:
+    one, other = record("Night Owls", OWLS, where="1"), record("Owls by Night", BOATS, where="2")
+    add(catalog, one, source="a")
+    add(catalog, other, source="b")
+    ids = [p.id for p in catalog.papers.select()]
+    merged, change = catalog.decisions.merge(ids)
+    assert change is not None
+    assert change.last == catalog.papers.last_seq()
+    (paper,) = catalog.papers.select()
+    assert paper.id == merged
+    add(catalog, one, source="a")
+    add(catalog, record("Owls by Night", BOATS + " Mended.", where="2"), source="b")
+    assert catalog.papers.count() == 1  # also for what the source made of it later
+    explained = catalog.decisions.explain(merged)
+    assert [(r.source, r.current) for r in explained.records] == [
+        ("a", True), ("b", False), ("b", True),
+    ]  # fmt: skip
+    assert explained.records[0].reason == "a person said so"
+    names, _ = catalog.decisions.split(merged, [2, 3])
+    assert len(names) == catalog.papers.count() == 2
+    add(catalog, one, source="a")
+    add(catalog, record("Owls by Night", BOATS + " Mended again.", where="2"), source="b")
+    assert catalog.papers.count() == 2
+
+
+def test_a_split_is_stronger_than_an_identifier(catalog: Catalog) -> None:
+    add(catalog, record("Night Owls", OWLS, doi="10.1234/x", where="1"), source="a")
+    add(catalog, record("Night Owls", BOATS, doi="10.1234/x", where="2"), source="b")
+    (paper,) = catalog.papers.select()
+    catalog.decisions.split(paper.id, [2])
+    assert places(catalog) == {frozenset({"1"}), frozenset({"2"})}
+    add(catalog, record("Night Owls", BOATS, doi="10.1234/x", where="3"), source="c")
+    assert places(catalog) == {frozenset({"1"}), frozenset({"2", "3"})}
+    explained = catalog.decisions.explain(catalog.papers.select()[0].id)
+    assert [reason for _, reason in explained.apart] == [
+        "same identifier: DOI 10.1234/x, but a person split them"
+    ]
+
+
+def test_why_two_near_papers_are_two(catalog: Catalog) -> None:
+    add(catalog, record("A Survey", OWLS, arxiv_id="2401.00001"), source="a")
+    add(catalog, record("A Survey", BOATS, arxiv_id="2401.00002"), source="b")
+    add(catalog, record("Alone", BOATS), source="b")
+    found = [catalog.decisions.explain(name) for name in catalog.decisions.doubtful()]
+    assert len(found) == 2
+    for explained in found:
+        ((other, reason),) = explained.apart
+        assert other != explained.paper_id
+        assert "same title: 'A Survey', but arXiv ids 2401.0000" in reason
+
+
+@pytest.mark.parametrize("numbers", [[], [3], [0], [1, 2]])
+def test_a_split_that_cannot_be(catalog: Catalog, numbers: list[int]) -> None:
+    add(catalog, record("Night Owls", OWLS), source="a")
+    add(catalog, record("Night Owls", BOATS), source="b")
+    (paper,) = catalog.papers.select()
+    with pytest.raises(UsageError):
+        catalog.decisions.split(paper.id, numbers)
+    with pytest.raises(UsageError):
+        catalog.decisions.merge([paper.id, paper.id])
+    assert catalog.papers.count() == 1

@@ -35,8 +35,8 @@ BIB = """@string{jow = {Journal of Owls}}
 """
 
 
-def text_of(library: Library, format: str, source: str | None, **filters: str) -> str:
-    entries = exporting.entries(library.catalog, format, Filters(**filters), source)
+def text_of(library: Library, format: str, source: str | None, author: str | None = None) -> str:
+    entries = exporting.entries(library.catalog, format, Filters(author=author), source)
     return "".join(exports.write(format, entries))
 
 

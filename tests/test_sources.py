@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from curator.errors import InputError, UsageError
 from curator.paper import Entry, Record, Rejected
-from curator.settings import Settings
+from curator.settings import load_settings
 from curator.sources import daily_papers, expand, formats, is_address, jsonl, read
 from curator.sources.feeds import open_feed
 from curator.text import title_key
@@ -504,20 +504,20 @@ def test_addresses_are_not_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 
 @pytest.mark.parametrize("spec", ["arxiv:cs.CL", "hf:2026-W47", "rss:https://x.org/feed"])
 def test_feeds_are_known_by_their_names(spec: str) -> None:
-    feed = open_feed(spec, Settings())
+    feed = open_feed(spec, load_settings())
     assert feed is not None
     assert feed.spec == spec
 
 
 @pytest.mark.parametrize("spec", ["papers.txt", "-", "C:/papers.bib", "C:\\papers.bib", "/a:b/c"])
 def test_files_are_no_feeds(spec: str) -> None:
-    assert open_feed(spec, Settings()) is None
+    assert open_feed(spec, load_settings()) is None
 
 
 @pytest.mark.parametrize("spec", ["nature:physics", "arxiv:", "rss:nowhere", "hf:2026-99", "s2:"])
 def test_feeds_that_cannot_be(spec: str) -> None:
     with pytest.raises(UsageError) as caught:
-        open_feed(spec, Settings())
+        open_feed(spec, load_settings())
     assert caught.value.remedy
 
 

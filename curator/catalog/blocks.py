@@ -17,6 +17,7 @@ from sqlalchemy import Connection, func, select
 from sqlalchemy.sql import column
 
 from curator.catalog.schema import record_keys, records, sources
+from curator.identifiers import GUESSED
 from curator.identity import SHORTEST_CUT, is_generic
 from curator.merging import RANKS, Entered
 
@@ -52,7 +53,7 @@ def _keys_of(record: Entered) -> list[int]:
     if record.doi:
         keys.append(hash_of("doi", record.doi))
     for scheme, value in record.ids:
-        keys.append(hash_of(scheme, value))
+        keys.append(hash_of("arxiv" if scheme == GUESSED else scheme, value))
     if record.native and record.native != record.arxiv_id:
         keys.append(hash_of("native", str(record.source), record.native))
     if record.main_key:

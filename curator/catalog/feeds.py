@@ -129,5 +129,6 @@ def _empty(spec: str, *, subscribed: bool) -> dict[str, Any]:
 
 
 def _put(connection: Connection, row: FeedRow, values: dict[str, Any]) -> None:
-    statement = insert(feeds).values(**{**row.__dict__, **values})
+    # What is not there was never subscribed to, or is not any more: while it was being read.
+    statement = insert(feeds).values(**{**row.__dict__, **values, "subscribed": False})
     connection.execute(statement.on_conflict_do_update(index_elements=["spec"], set_=values))

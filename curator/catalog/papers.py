@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -93,13 +94,15 @@ class Papers:
         """
         report = report or AddReport()
         reading = Reading(source, kind, datetime.now(UTC).isoformat(), complete)
-        for chunk in batched(entries, CHUNK):
-            with self._store.write() as connection:
-                writer = ChunkWriter(connection, reading, report)
-                writer.write(chunk)
-            if follow and writer.change:
-                follow(writer.change)
-            yield report
+        with _few_collections() as collect:
+            for chunk in batched(entries, CHUNK):
+                with self._store.write() as connection:
+                    writer = ChunkWriter(connection, reading, report)
+                    writer.write(chunk)
+                if follow and writer.change:
+                    follow(writer.change)
+                collect()
+                yield report
         if complete and source != "-" and reading.source_id:
             self._mend(reading)
 
@@ -258,6 +261,22 @@ class Papers:
         query = select(removed.c.paper_id, removed.c.seq).where(removed.c.seq > seq)
         with self._store.read() as connection:
             return [(row[0], row[1]) for row in connection.execute(query)]
+
+
+@contextmanager
+def _few_collections() -> Iterator[Callable[[], object]]:
+    """Puts the garbage collector off, and gives how to call it: after each chunk.
+
+    A chunk is some hundred thousand objects without a cycle among them, which it would look
+    through again and again: a fifth of the time.
+    """
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield lambda: gc.collect(0)
+    finally:
+        if was_on:
+            gc.enable()
 
 
 class Paging:

@@ -169,8 +169,9 @@ class ArxivSearch:
             before = {_key(entry) for entry in results.entries}
             covered = None
             following: _Span | None
-            if reached < total:
-                # Fewer than were asked for is no sign of the end.
+            if reached < total or len(results.entries) >= PAGE:
+                # Fewer than were asked for is no sign of the end, and a full page always one of
+                # more, whatever the total says.
                 following = replace(span, offset=max(span.offset + 1, reached - OVERLAP))
             else:
                 at = min(filter(None, (span.end, state.now, _moment(results.updated))))

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from curator.errors import InputError, UsageError
-from curator.identifiers import SCHEMES
+from curator.identifiers import GUESSED, SCHEMES
 from curator.paper import Record, Rejected
 from curator.sources.names import names_of
 from curator.sources.values import (
@@ -242,12 +242,12 @@ class _Plan:
                     continue
                 found[ours] = value
                 break
+        if self._mapped or self._ids or self._own or self._hints or self._keywords:
+            self._add_rest(fields, found)
         if "categories" in found and "arxiv_id" not in found and "source_id" in found:
             mended = _mended(found["source_id"], found.get("published"))
             if mended:
-                found["arxiv_id"] = mended
-        if self._mapped or self._ids or self._own or self._hints or self._keywords:
-            self._add_rest(fields, found)
+                found["ids"] = [*found.get("ids", ()), (GUESSED, mended)]
         return found
 
     def _add_rest(self, fields: Mapping[str, Any], found: dict[str, Any]) -> None:
