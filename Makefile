@@ -13,10 +13,10 @@ PEERS := .venv-peers
 PEERS_OUT ?= .peers
 
 .DEFAULT_GOAL := help
-.PHONY: help setup weights demo test check format bench eval peers lock clean
+.PHONY: help setup weights demo test check format bench bench-ingest eval peers lock clean
 
 help: ## what can be made
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
 $(UV):
 	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if (3, 11) <= v <= (3, 13) else "Python 3.11, 3.12 or 3.13 is needed, %s is %d.%d. Name another: make PYTHON=python3.12 ..." % (("$(PYTHON)",) + v))'
@@ -57,6 +57,10 @@ format: $(STAMP) ## rewrites the code in the project's format
 
 bench: weights ## ingest rate, search latency, model speed, as ratios measured in one run
 	@$(BIN)/python -m evals.bench
+
+# A large file at once, in how much memory, and killed ten times; needs ../shared.
+bench-ingest: $(STAMP) ## 100,000 papers: records a second, peak memory, ten kills
+	@$(BIN)/python -m evals.ingest
 
 # The quick suites on our own data; every figure, and whether one fell below the baseline's.
 eval: weights ## measures answers, tags, summaries, digests, retrieval and the check; stops if worse
