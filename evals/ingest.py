@@ -67,7 +67,8 @@ def _bare(file: Path, folder: Path) -> tuple[float, int]:
     count = 0
     database.execute("BEGIN")
     with gzip.open(file, "rt", encoding="utf-8") as stream:
-        for count, line in enumerate(stream, start=1):
+        for line in stream:
+            count += 1
             row = json.loads(line)
             rows.append((row["id"], row["title"], row["abstract"], row["authors"], line[:200]))
             writer.add_document(
