@@ -67,6 +67,10 @@ _GENERIC = frozenset(
     )
 )  # fmt: skip
 _SUBTITLE = re.compile(r"(?<=[^\s:]):\s+|\s+[-–—]{1,3}\s+|(?<=[?!])\s+|\.\s+(?=[A-Z])")
+# "Part 2" tells two papers apart, and is no subtitle.
+_PART_NUMBER = re.compile(
+    r"(?:part|pt|vol|volume|no|number|chapter|paper|lecture)\b|(?:[IVX]+|\d+)\b", re.IGNORECASE
+)
 _MARK = re.compile(r":| [-–—]|[?!.] ")
 _CUT = re.compile(r"(?:…|\.\.\.)\s*[\"'”’)\]]*$")
 _SUFFIXES = {"jr", "sr", "ii", "iii", "iv", "phd", "md"}
@@ -83,7 +87,9 @@ def main_title(title: str) -> str | None:
     if not _MARK.search(title):  # most titles, and quicker to find out
         return None
     parts = _SUBTITLE.split(plain(title), maxsplit=1)
-    return parts[0] if len(parts) > 1 and len(title_key(parts[0])) >= 3 else None
+    if len(parts) < 2 or len(title_key(parts[0])) < 3 or _PART_NUMBER.match(parts[1]):
+        return None
+    return parts[0]
 
 
 def _surname(name: str) -> str:

@@ -301,6 +301,8 @@ def test_a_source_that_takes_a_wrong_identifier_back(catalog: Catalog) -> None:
         ("Night Owls: A Field Study", "Night Owls"),
         ("Night Owls – A Field Study", "Night Owls"),
         ("Do Owls Hear? A Field Study", "Do Owls Hear?"),
+        ("Night Owls. Part 1", None),
+        ("Night Owls: II. Hearing", None),
         ("Night Owls", None),
         ("GPT-4", None),
         ("12:30 at Night", None),
