@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +24,10 @@ __all__ = ["FeedOutcome", "Intake", "SyncReport"]
 Follow = Callable[[Change], None]
 Progress = Callable[[str, int, int | None], None]
 
+# So often may one reading come to the same place. A list that is begun anew, since its place was
+# no longer known, comes there twice; one that leads round in circles never ends.
+_ROUNDS = 3
+
 
 @dataclass
 class FeedOutcome:
@@ -29,7 +35,7 @@ class FeedOutcome:
 
     spec: str
     report: AddReport
-    error: FetchError | None = None
+    error: CuratorError | None = None
 
 
 @dataclass
@@ -40,8 +46,9 @@ class SyncReport:
 
     @property
     def new(self) -> int:
-        """Entries that brought something: new papers and new texts."""
-        return sum(outcome.report.added + outcome.report.updated for outcome in self.feeds)
+        """Entries that brought something: new papers, and what changes one (but for votes)."""
+        reports = [outcome.report for outcome in self.feeds]
+        return sum(report.added + report.updated - report.votes for report in reports)
 
     @property
     def failed(self) -> list[FeedOutcome]:
@@ -137,23 +144,43 @@ class Intake:
         not keep the others from being read.
 
         Raises:
-            UsageError: one of the specs is none.
+            UsageError: one of the specs is none, and is not subscribed to. Nothing was pulled.
         """
-        outcome = SyncReport()
-        for spec in specs:
+        wanted = [(spec, self._opened(spec)) for spec in dict.fromkeys(specs)]
+        return SyncReport(
+            [
+                FeedOutcome(spec, AddReport(), found)
+                if isinstance(found, CuratorError)
+                else self._pull(found, AddReport())
+                for spec, found in wanted
+            ]
+        )
+
+    def _opened(self, spec: str) -> Feed | CuratorError:
+        """The feed of a spec. One that is subscribed to and cannot be read any more (another
+        version's, or a file has its name) is a feed that fails, no reason to read no other."""
+        try:
             feed = self._open_feed(spec)
             if feed is None:
                 raise UsageError(f"{spec!r} is not a feed.", remedy="`curator feeds` lists them.")
-            outcome.feeds.append(self._pull(feed, AddReport()))
-        return outcome
+        except UsageError as error:
+            row = self._catalog.feeds.get(spec)
+            if not row.subscribed:
+                raise
+            self._catalog.feeds.fail(row, str(error))
+            return error
+        return feed
 
     def _pull(self, feed: Feed, report: AddReport) -> FeedOutcome:
         from curator.sources.base import FeedState
 
+        now = FeedState().now
         row = self._catalog.feeds.get(feed.spec)
-        state = FeedState(since=row.since, cursor=row.cursor, validators=row.validators)
+        row = replace(row, since=_not_after(now, row.since))
+        state = FeedState(row.since, row.cursor, row.validators, now)
         writer = self._catalog.papers.paging(feed.spec, feed.kind, report)
-        error: FetchError | None = None
+        places: Counter[str] = Counter()
+        error: CuratorError | None = None
         with self._open_fetcher() as fetch:
             try:
                 with closing(_generator(feed.pages(fetch, state))) as pages:
@@ -164,13 +191,15 @@ class Intake:
                                 row,
                                 cursor=page.cursor,
                                 validators=page.validators,
-                                shown_until=page.shown_until,
+                                shown_until=_not_after(now, page.shown_until),
                             )
                         self._fresh()
                         if page.note:
                             self._notify(page.note)
                         self._progress(feed.spec, report.entries, page.of)
-            except FetchError as trouble:
+                        if page.cursor is not None:
+                            _count_round(places, repr(page.cursor))
+            except (FetchError, InputError, UsageError) as trouble:
                 error = trouble
                 self._catalog.feeds.fail(row, str(trouble))
             else:
@@ -234,6 +263,29 @@ class _Adding:
                 if len(self._unusable) == 1
                 else InputError(" ".join(map(str, self._unusable)))
             )
+
+
+def _not_after(now: datetime, shown: str | None) -> str | None:
+    """An ISO date or timestamp, but not one after ``now``; None for what is none.
+
+    Either clock may be wrong, the service's or ours. What is asked for from too early a day on
+    is read twice; from too late a day on, it would be lost in silence.
+    """
+    try:
+        moment = datetime.fromisoformat((shown or "").strip())
+    except ValueError:
+        return None
+    moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    return shown if moment <= now else now.isoformat(timespec="seconds")
+
+
+def _count_round(places: Counter[str], place: str) -> None:
+    places[place] += 1
+    if places[place] >= _ROUNDS:
+        raise FetchError(
+            f"The service leads round in circles: its list came to one place {_ROUNDS} times.",
+            remedy="What it brought is kept. Try again later.",
+        )
 
 
 def _generator(pages: Iterator[Any]) -> Any:

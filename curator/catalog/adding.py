@@ -39,6 +39,7 @@ class AddReport:
     added: int = 0
     updated: int = 0
     unchanged: int = 0
+    votes: int = 0  # of the updated those that brought more votes and nothing else
     rejected: list[tuple[str, Rejected]] = field(default_factory=list)
     paper_ids: dict[str, None] = field(default_factory=dict)  # an ordered set
 
@@ -107,7 +108,7 @@ class ChunkWriter:
         reading = self._reading
         placing = Placing(self._connection, reading.started, complete=reading.complete)
         homes = self._place([pair for pair in fresh.values() if pair[1]], known, placing)  # type: ignore[misc]
-        self._outcomes(fresh, homes)
+        self._outcomes(fresh, homes, placing)
         self.change = placing.write_papers()
         self._store([row for row, _ in fresh.values()], [e for _, e in fresh.values() if e])
         placing.write_moves()
@@ -137,7 +138,10 @@ class ChunkWriter:
         return {member.order: paper for paper in formed for member in paper.members}
 
     def _outcomes(
-        self, fresh: dict[int, tuple[Row, Entered | None]], homes: dict[int, Formed]
+        self,
+        fresh: dict[int, tuple[Row, Entered | None]],
+        homes: dict[int, Formed],
+        placing: Placing,
     ) -> None:
         """What became of each new record, in the order they came."""
         before: dict[int, list[Entered]] = {}
@@ -156,7 +160,7 @@ class ChunkWriter:
                 id(paper), [m for m in paper.members if m.order not in fresh]
             )
             row["reason"] = reason_of(paper, entered)
-            row["status"] = _outcome(earlier, entered)
+            row["status"], row["votes"] = _outcome(earlier, entered, placing)
             earlier.append(entered)
 
     # -------------------------------------------------------------- preparing
@@ -326,6 +330,7 @@ class ChunkWriter:
                 report.added += 1
             elif first and (stored["status"] == "updated" if mark in fresh else _changes(stored)):
                 report.updated += 1
+                report.votes += stored["votes"] if mark in fresh else not stored["returns"]
             else:
                 report.unchanged += 1
 
@@ -334,7 +339,7 @@ def _seen_again(stored: Row, row: Row) -> None:
     """Takes what may differ between two sightings of one record: more votes, an earlier day."""
     changed = stored.setdefault("changed", {})
     votes, listed = row["upvotes"], row["listed"]
-    if votes is not None and votes > (stored["upvotes"] or -1):
+    if votes is not None and (stored["upvotes"] is None or votes > stored["upvotes"]):
         stored["upvotes"] = changed["upvotes"] = votes
     if listed and (not stored["listed"] or listed < stored["listed"]):
         stored["listed"] = changed["listed"] = listed
@@ -346,18 +351,19 @@ def _changes(stored: Row) -> bool:
     return "upvotes" in stored["changed"] or stored["returns"]
 
 
-def _outcome(earlier: Sequence[Entered], record: Entered) -> str:
-    """``added``, ``updated`` or ``merged`` (which changed nothing of the paper)."""
-    was = [replace(m, current=True) for m in earlier] if not record.current else list(earlier)
+def _outcome(earlier: Sequence[Entered], record: Entered, placing: Placing) -> tuple[str, bool]:
+    """``added``, ``updated`` or ``merged`` (which changed nothing of the paper), and whether
+    more votes are all that is new."""
+    was = [m if m.current else replace(m, current=placing.was_current(m)) for m in earlier]
     before = merged(was)
     if before is None:
-        return "added" if record.abstract else "merged"
+        return ("added" if record.abstract else "merged"), False
     after = merged([*earlier, record])
     assert after is not None
-    joined = len({m.paper_id for m in earlier if m.paper_id}) > 1
     # Being listed once more changes no paper.
-    changed = any(before[name] != after[name] for name in before if name != "listed")
-    return "updated" if changed or joined else "merged"
+    changed = [name for name in before if name != "listed" and before[name] != after[name]]
+    joined = len({m.paper_id for m in earlier if m.paper_id}) > 1
+    return ("updated" if changed or joined else "merged"), changed == ["upvotes"] and not joined
 
 
 def _excerpt(title: str) -> str:

@@ -81,6 +81,7 @@ class Placing:
         self._old: dict[str, Row] = {}  # papers as they are stored, by id
         self._gone: dict[str, str | None] = {}  # former id → the id that stands for it now
         self._new_aliases: set[tuple[str, str]] = set()
+        self._replaced_by: dict[int, int] = {}
         self._former: dict[int, tuple[str | None, bool]] = {}
 
     # ---------------------------------------------------------------- forming
@@ -96,6 +97,7 @@ class Placing:
             new = next((r for r in fresh if self._replaces(r, record)), None)
             if new is not None:
                 record.current = False
+                self._replaced_by[record.order] = new.order
                 self._inherit(record, new, together, apart)
         current = [r for r in (*fresh, *stored) if r.current]
         clusters = cluster(current, together=together, apart=apart)
@@ -148,29 +150,22 @@ class Placing:
         same_title = new.title_key == old.title_key and not is_generic(new.title_key)
         return same_title and (self._complete or not (new.doi and old.doi))
 
-    @staticmethod
-    def _attach(replaced: Iterable[Entered], formed: list[Formed]) -> None:
-        """Gives what its source has replaced to the paper of what replaced it."""
-        for record in replaced:
-            same_source = [
-                paper
-                for paper in formed
-                if any(
-                    m.source == record.source and m.paper_id in {None, record.paper_id}
-                    for m in paper.members
-                    if m.current
-                )
-            ]
-            heirs = [
-                paper
-                for paper in formed
-                if record.paper_id and any(m.paper_id == record.paper_id for m in paper.members)
-            ]
-            home = next(iter([*same_source, *heirs]), None)
+    def _attach(self, replaced: Iterable[Entered], formed: list[Formed]) -> None:
+        """Gives what its source has replaced to the paper of what replaced it; what it replaced
+        in earlier readings stays with the other records of its paper."""
+        homes = {member.order: paper for paper in formed for member in paper.members}
+        by_paper = {m.paper_id: paper for paper in formed for m in paper.members if m.paper_id}
+        # Those that are replaced now come first: their paper may have no other record left.
+        for record in sorted(replaced, key=lambda r: r.order not in self._replaced_by):
+            home = homes.get(self._replaced_by.get(record.order, -1))
+            if home is None and record.paper_id:
+                home = by_paper.get(record.paper_id)
             if home is None:
-                formed.append(Formed([record]))
-            else:
-                home.members.append(record)
+                home = Formed([])
+                formed.append(home)
+            home.members.append(record)
+            if record.paper_id:
+                by_paper.setdefault(record.paper_id, home)
 
     # ----------------------------------------------------------------- naming
 
@@ -346,6 +341,10 @@ class Placing:
         self._run(delete(aliases).where(aliases.c.paper_id == former))
         self._new_aliases = {pair for pair in self._new_aliases if pair[1] != former}
         self._new_aliases |= {(name, heir) for name in names for heir in heirs}
+
+    def was_current(self, record: Entered) -> bool:
+        """Whether a stored record was its source's present word before this change."""
+        return self._former.get(record.order, (None, False))[1]
 
     def current_id(self, paper_id: str | None) -> str | None:
         """The id of a paper after this change."""

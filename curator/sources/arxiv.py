@@ -34,6 +34,7 @@ FIRST = timedelta(days=7)  # what a first reading goes back
 # A paper keeps its day of submission while moderators and weekends hold it back.
 LATE = timedelta(days=7)
 OVERLAP = 5  # entries read again with each page: papers taken back move the rest up
+_EMPTY = "an empty page"
 _TRIES = 4
 _MINUTE = "%Y%m%d%H%M"  # how arXiv wants moments, in UTC
 
@@ -155,10 +156,17 @@ class ArxivSearch:
         Raises:
             FetchError: arXiv refuses the search, or does not give a page that it should have.
         """
-        span = _Span.from_cursor(state.cursor) or self._fresh(state)
+        resumed = _Span.from_cursor(state.cursor)
+        span = resumed or self._fresh(state)
         before: set[str] = set()  # what the last page had
         while True:
-            results = _results(fetch, self._wanted(span), span.offset, before)
+            try:
+                results = _results(fetch, self._wanted(span), span.offset, before)
+            except _EmptyPage:
+                # Where the last reading ended so too, it is the count that is wrong.
+                if span != resumed or not span.offset:
+                    raise
+                results = Results(total=span.offset)
             total = results.total if results.total is not None else len(results.entries)
             span = replace(span, of=total if span.of is None else span.of)
             if not span.offset and total > DEEPEST - PAGE:
@@ -210,6 +218,10 @@ class ArxivSearch:
         }
 
 
+class _EmptyPage(FetchError):
+    """A page without results, though arXiv's count says that there are more."""
+
+
 def _results(
     fetch: Fetcher, wanted: dict[str, str | int], offset: int = 0, before: Collection[str] = ()
 ) -> Results:
@@ -223,7 +235,8 @@ def _results(
             problem = _problem(results, offset, before)
             if not problem:
                 return results
-    raise FetchError(
+    kind = _EmptyPage if problem.startswith(_EMPTY) else FetchError
+    raise kind(
         f"arXiv gives {problem}, also when asked {_TRIES} times.",
         remedy="Try again later: it goes on from here.",
     )
@@ -249,7 +262,7 @@ def _passing(error: FetchError) -> str:
 def _problem(results: Results, offset: int, before: Collection[str]) -> str:
     """Why a page cannot be the one that was asked for; empty if it can."""
     if not results.entries and results.total is not None and results.total > offset:
-        return f"an empty page after {offset:,} of {results.total:,} results"
+        return f"{_EMPTY} after {offset:,} of {results.total:,} results"
     if results.start is not None and results.start != offset and results.entries:
         return f"the results from {results.start:,} on in place of those from {offset:,} on"
     keys = {_key(entry) for entry in results.entries}

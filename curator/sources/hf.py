@@ -179,12 +179,20 @@ class HuggingFace:
         """See `curator.sources.base.Feed`."""
         day = self._first or _day(state.since) or state.today - timedelta(days=_DAYS - 1)
         day = _day((state.cursor or {}).get("day")) or day
-        last = min(self._last or state.today, state.today)
+        last, first = min(self._last or state.today, state.today), day
         if day > last:
             yield Page([], of=0)
             return
         while day <= last:
-            entries, validators = self._papers(fetch, state, day)
+            try:
+                entries, validators = self._papers(fetch, state, day)
+            except FetchError as error:
+                if error.status == 400 and day > first:
+                    # To the service this day is still to come: our clock is wrong. Then the day
+                    # before it may be today there, and still grow.
+                    yesterday = day - timedelta(days=1)
+                    yield Page([], cursor={"day": yesterday.isoformat()})
+                raise
             following = day + timedelta(days=1)
             yield Page(
                 entries,

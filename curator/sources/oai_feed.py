@@ -171,7 +171,11 @@ class OaiFeed:
             try:
                 listing = self._listing(fetch, place)
             except FetchError as error:
-                if not isinstance(error.__cause__, BadResumptionToken) or place.token is None:
+                # Not all archives that forget a token say so in the protocol's words.
+                forgotten = isinstance(error.__cause__, BadResumptionToken) or (
+                    error.status in {400, 404, 410, 422}
+                )
+                if not forgotten or place.token is None:
                     raise
                 place = place.anew()
                 if place.start in restarted:  # its tokens are too old as soon as they are given

@@ -32,6 +32,7 @@ from curator.sources.values import (
 
 __all__ = ["OpenAlex", "abstract_of", "entry", "fits", "of"]
 
+_EMPTY = 3  # pages without a work, though the list goes on, after which it is given up
 API = "https://api.openalex.org/works"
 # OpenAlex learns of papers late, and only who pays may ask for what it has learnt since a day
 # (`from_created_date`), so that weeks already read are read again.
@@ -206,6 +207,7 @@ class OpenAlex:
             "next": "*" if self._key else 1,
         }
         cursor = state.cursor or start
+        empty = 0
         while True:
             try:
                 fetched = fetch.get(API, params=self._asked(cursor))
@@ -221,7 +223,10 @@ class OpenAlex:
             meta = value["meta"] if isinstance(value.get("meta"), dict) else {}
             count = meta.get("count")
             entries: list[Entry] = [_listed(work, n) for n, work in enumerate(works, start=1)]
-            following = self._following(cursor["next"], meta, len(works))
+            following = self._following(cursor["next"], meta, len(works), count)
+            empty = 0 if works else empty + 1
+            if following and empty >= _EMPTY:
+                raise _odd(f"{empty} empty pages, one after the other")
             if isinstance(following, int) and following * _PAGE > _DEEPEST:
                 # Not an error: a reading that ends so would never get beyond this place.
                 entries.append(
@@ -258,13 +263,16 @@ class OpenAlex:
             asked["filter"] = ",".join(filters)
         return asked
 
-    def _following(self, now: str | int, meta: Mapping[str, Any], got: int) -> str | int | None:
+    def _following(
+        self, now: str | int, meta: Mapping[str, Any], got: int, count: object
+    ) -> str | int | None:
         if isinstance(now, str):
             following = meta.get("next_cursor")
             if following == now:
                 raise _odd("the same page again")
-            return following if got and isinstance(following, str) else None
-        return now + 1 if got >= _PAGE else None
+            return following if isinstance(following, str) else None
+        more = got >= _PAGE or (not got and isinstance(count, int) and now * _PAGE < count)
+        return now + 1 if more else None
 
 
 def _listed(work: Any, number: int) -> Record | Rejected:

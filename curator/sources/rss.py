@@ -13,7 +13,7 @@ from urllib.parse import unquote, urljoin, urlsplit
 
 from curator.errors import FetchError, InputError, UsageError
 from curator.fetch import Fetched, Fetcher
-from curator.paper import Record, Rejected
+from curator.paper import Entry, Record, Rejected
 from curator.sources import arxiv_atom
 from curator.sources.arxiv_query import category_of
 from curator.sources.base import FeedState, Page
@@ -196,9 +196,12 @@ class RssFeed:
         if fetched.unchanged:
             yield Page([], validators=validators, note=note)
             return
+        entries: list[Entry] = []
         try:
-            entries = answer(fetched, lambda stream: list(parse(stream, fetched.charset)))
+            answer(fetched, lambda stream: entries.extend(parse(stream, fetched.charset)))
         except FetchError as error:
+            if entries:  # what comes before the break; the document may never come whole
+                yield Page(entries, note=note)
             found = _advertised(fetched) if isinstance(error.__cause__, NotXML) else None
             if found is None:
                 raise

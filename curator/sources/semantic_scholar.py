@@ -31,6 +31,7 @@ from curator.sources.values import (
 
 __all__ = ["SemanticScholar", "entry", "fits", "of"]
 
+_EMPTY = 3  # pages without a paper, though the list goes on, after which it is given up
 API = "https://api.semanticscholar.org/graph/v1/paper"
 # Papers get into the index some weeks after the day they are published.
 LATE = timedelta(days=30)
@@ -163,6 +164,7 @@ class SemanticScholar:
         until = cursor.get("until") or state.today.isoformat()
         if not cursor:
             since = starting_day(state.since, LATE)
+        empty = 0
         while True:
             params = {"query": self._query, "fields": _FIELDS, "sort": "publicationDate:desc"}
             if since:
@@ -180,7 +182,10 @@ class SemanticScholar:
             papers = value.get("data") if isinstance(value, dict) else None
             if not isinstance(papers, list):
                 raise _odd("no list of papers")
-            before, token = token, value.get("token") if papers else None
+            before, token = token, value.get("token")  # an empty page may still have one
+            empty = 0 if papers else empty + 1
+            if token and empty >= _EMPTY:
+                raise _odd(f"{empty} empty pages, one after the other")
             if token is not None and (not isinstance(token, str) or token == before):
                 raise _odd("the same page again")
             total = value.get("total")
