@@ -8,11 +8,13 @@ from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from itertools import groupby
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from curator.catalog import AddReport, Catalog, Change
 from curator.errors import CuratorError, FetchError, InputError, UsageError
 from curator.paper import Entry, Rejected
+from curator.sources import is_address
 
 if TYPE_CHECKING:
     from curator.fetch import Fetcher
@@ -111,8 +113,6 @@ class Intake:
         return adding.report
 
     def _is_remote(self, source: str) -> bool:
-        from curator.sources import is_address
-
         if is_address(source):
             return True
         try:
@@ -225,11 +225,15 @@ class _Adding:
         """What cannot be used is noted, and the next source is read all the same."""
         try:
             yield
-        except (InputError, UsageError) as error:
-            self._refuse(source, error)
-        except FetchError as error:  # a feed's own row says what is wrong with it
-            self._unusable.append(error)
-            self.report.rejected.append((source, Rejected("", str(error))))
+        except InputError as error:
+            self._refuse(_stored_name(source), error)
+        except FetchError as error:
+            if is_address(source):
+                self._refuse(source, error)
+            else:  # a feed's own row says what is wrong with it
+                self._say(source, error)
+        except UsageError as error:  # a word that is no source is nothing that came in
+            self._say(source, error)
 
     def files(self, source: str, follow: Follow) -> Iterator[AddReport]:
         """Stores what a file, the pipe, a glob or a folder has."""
@@ -248,6 +252,10 @@ class _Adding:
             entries, reading.name, self.report, kind=reading.kind, follow=follow
         )
 
+    def _say(self, source: str, error: CuratorError) -> None:
+        self._unusable.append(error)
+        self.report.rejected.append((source, Rejected("", str(error))))
+
     def _refuse(self, source: str, error: CuratorError) -> None:
         self._unusable.append(error)
         entry = Rejected("", str(error))
@@ -263,6 +271,12 @@ class _Adding:
                 if len(self._unusable) == 1
                 else InputError(" ".join(map(str, self._unusable)))
             )
+
+
+def _stored_name(source: str) -> str:
+    """The name that a file's entries are stored under, so that reading it mends its refusal."""
+    plain = source == "-" or is_address(source)
+    return source if plain else str(Path(source).expanduser().absolute())
 
 
 def _not_after(now: datetime, shown: str | None) -> str | None:

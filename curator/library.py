@@ -326,6 +326,7 @@ class Library(Shelf):
             "sources": len(again),
             "added": report.added,
             "rejected": len(report.rejected),
+            "unusable": sum(not item.where for _, item in report.rejected),
             "feeds": len(pulled.feeds),
             "feeds_failed": len(pulled.failed),
         }

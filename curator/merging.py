@@ -27,10 +27,10 @@ __all__ = ["RANKS", "Entered", "base_id", "folded_authors", "merged", "salt_of"]
 
 # How near a kind of source is to the authors' own words. Kinds that are not here have rank 1.
 RANKS = {
-    "arxiv": 4, "oai": 4, "arxiv-rss": 4, "arxiv-snapshot": 4, "acl": 4, "pubmed": 4,
-    "semantic-scholar": 3, "s2": 3, "openalex": 3, "hf": 3, "hf-json": 3, "hf-scrape": 1,
+    "arxiv": 4, "oai": 4, "arxiv-rss": 4, "arxiv-json": 4, "acl": 4, "pubmed": 4,
+    "s2": 3, "s2-json": 3, "openalex": 3, "openalex-json": 3, "hf": 3, "hf-json": 3,
     "bibtex": 2, "ris": 2, "csl-json": 2, "jsonl": 2, "json": 2, "table": 2,
-    "html": 1, "rss": 1, "daily-papers-text": 0,
+    "html": 1, "hf-scrape": 1, "rss": 1, "daily-papers-text": 0,
 }  # fmt: skip
 _DAY = len("2024-11-05")
 

@@ -291,7 +291,7 @@ def test_sets_of_arxiv(spec: str, wanted: dict[str, str]) -> None:
     player = Player({ARXIV: error("noRecordsMatch")})
     (page,) = oai_feed.of(spec).pages(player, FeedState(now=NOW))
     assert player.asked == [
-        {"url": ARXIV, "verb": "ListRecords", "metadataPrefix": "arXiv", **wanted}
+        {"url": ARXIV, "verb": "ListRecords", "metadataPrefix": "arXivRaw", **wanted}
     ]
     assert (page.entries, page.cursor) == ([], None)
     assert page.shown_until == "2026-11-20T11:59:00Z"

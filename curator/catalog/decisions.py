@@ -158,7 +158,7 @@ class Decisions:
                 raise UsageError(
                     f"The paper has no record {', '.join(map(str, unknown)) or 'of that kind'}; "
                     f"it has {len(own)}.",
-                    remedy="`curator show PAPER --versions` numbers them.",
+                    remedy="`curator dedupe PAPER` numbers them.",
                 )
             out = [own[n - 1] for n in dict.fromkeys(numbers)]
             stay = [r for r in own if r not in out]

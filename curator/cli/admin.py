@@ -62,7 +62,8 @@ def status(
         put(f"Failed    {row['task']} {row['paper_id']} {row['title']!r}: {row['reason']}")
     for row in data.get("rejections", ()):
         what = f" {row['title']!r}" if row["title"] else ""
-        put(f"Rejected  {row['source']}, {row['place']}{what}: {row['reason']}")
+        where = ", ".join(filter(None, (row["source"], row["place"])))
+        put(f"Rejected  {where}{what}: {row['reason']}")
     for row in data.get("sources", ()):
         put(f"Source    {row['name']} ({row['kind']}), last read {row['last_read'][:19]}")
 
@@ -72,7 +73,8 @@ def retry(as_json: AsJson = False) -> None:
     """Do again what failed: sources with rejected entries, feeds, summaries and tags.
 
     Sources that are still there are read anew (what is in the library already stays as it
-    is), feeds go on where they broke off. Exit 1 if anything failed again.
+    is), feeds go on where they broke off. Exit 1 if a source, a feed, a summary or a tagging
+    failed again; an entry that is still rejected is counted, and no failure.
     """
     with open_library() as library:
         done = library.retry()
@@ -86,11 +88,7 @@ def retry(as_json: AsJson = False) -> None:
         put(f"Feeds: {done['feeds']} pulled, {done['feeds_failed']} failed again")
         for task in ("tldr", "tag"):
             put(f"{task.upper()}: {done[task]['done']} done, {done[task]['failed']} failed again")
-    if (
-        done["rejected"]
-        or done["feeds_failed"]
-        or any(done[task]["failed"] for task in ("tldr", "tag"))
-    ):
+    if done["unusable"] or done["feeds_failed"] or done["tldr"]["failed"] or done["tag"]["failed"]:
         raise typer.Exit(1)
 
 

@@ -24,7 +24,7 @@ def subscribe(specs: Specs, as_json: AsJson = False) -> None:
     """Subscribe to feeds, which `curator sync` then pulls.
 
     Feeds: hf:daily (Hugging Face Daily Papers), arxiv:cs.CL (a category),
-    arxiv:"tree of thoughts" (a search), arxiv-rss:cs.CL+cs.LG, oai:cs (all of an arXiv set),
+    'arxiv:"tree of thoughts"' (a search), arxiv-rss:cs.CL+cs.LG, oai:cs (all of an arXiv set),
     s2:WORDS (Semantic Scholar), openalex:WORDS, acl:2022.naloma (ACL Anthology), and
     rss:https://... for any RSS or Atom feed.
     """

@@ -46,7 +46,7 @@ def add(
     snapshot, arXiv, OAI-PMH, RSS, ACL and PubMed XML, saved HTML pages, and Daily Papers pages
     saved as text; also compressed (.gz, .zst, .bz2, .xz). Formats are found out by content.
 
-    Feeds: arxiv:2401.01234, arxiv:cs.CL@2026-11-01, arxiv:"a query", hf:2026-11-20,
+    Feeds: arxiv:2401.01234, arxiv:cs.CL@2026-11-01, 'arxiv:"a query"', hf:2026-11-20,
     hf:2026-W47, s2:WORDS, openalex:WORDS, acl:2022.naloma, oai:cs, rss:ADDRESS; https://... is
     fetched and read like a file. `curator subscribe` pulls feeds again and again.
 
@@ -71,13 +71,12 @@ def add(
             f", {len(report.rejected)} rejected ({report.entries} entries)"
         )
     for source, rejected in report.rejected:
-        note(
-            f"Rejected: {source}{', ' if rejected.where else ''}{rejected.where}: {rejected.reason}"
-        )
+        note(f"Rejected: {', '.join(filter(None, (source, rejected.where)))}: {rejected.reason}")
     if trouble is not None:
         raise trouble
     if report.rejected:
-        raise typer.Exit(1 if report.paper_ids else 2)
+        waiting = any(item.reason.startswith("no abstract") for _, item in report.rejected)
+        raise typer.Exit(1 if report.paper_ids or waiting else 2)
 
 
 def _mapping(columns: list[str] | None) -> dict[str, str] | None:

@@ -55,7 +55,9 @@ def of(rest: str) -> OaiFeed:
         name = _set_of(category)
     elif not re.fullmatch(r"[a-z-]+(?::[A-Za-z-]+){1,2}", name):
         raise UsageError(f"{text[:60]!r} is no set of arXiv and no address.", remedy=_REMEDY)
-    asked = {"set": name, "metadataPrefix": "arXiv"}
+    # arXivRaw names the version; the format called arXiv does not, and a text without a number
+    # cannot be told from an older one.
+    asked = {"set": name, "metadataPrefix": "arXivRaw"}
     if since:
         asked["from"] = since.isoformat()
     return OaiFeed(f"oai:{text}", ARXIV, asked, first=FIRST)
