@@ -33,7 +33,10 @@ _FORMING = (
     "pydantic", "tantivy", "tokenizers",
 )  # fmt: skip
 # Where things lie, and what is secret, is nobody's business who reads a log.
-_PRIVATE = {"home", "models_dir", "openai_api_key", "openai_base_url", "prompts", "taxonomy"}
+_PRIVATE = {
+    "home", "models_dir", "openai_api_key", "openai_base_url", "prompts", "taxonomy",
+    "allow_private", "mirrors", "contact", "s2_api_key", "openalex_api_key",
+}  # fmt: skip
 _MODELS_OF = ("model", "fallback_model", "embedding", "reranker")
 # Settings that change an output, or how it is made.
 _SETTINGS = ("model", "fallback_model", "embedding", "reranker", "context_tokens", "threads")

@@ -923,6 +923,29 @@ def test_a_total_that_is_always_too_high_hides_no_new_paper(world: World) -> Non
     world.has(*service.papers)
 
 
+@pytest.mark.parametrize("kind", [Scholar, Alex])
+def test_a_list_without_end_hides_no_new_paper(world: World, kind: type[Service]) -> None:
+    """It says that it goes on, and has nothing more."""
+    service = kind(some(6))
+    world.start(service)
+    places = iter(range(1_000))
+
+    def endless(body: bytes) -> Reply:
+        value = json.loads(body)
+        if "meta" in value:
+            value["meta"]["count"] += 1_000
+        else:
+            value["token"] = value["token"] or f"0|{100 + next(places)}"
+        return ok(json.dumps(value))
+
+    service.always = endless
+    assert "empty pages" in world.sync(service.spec, code=1).err
+    assert len(service.asked) < 10
+    service.papers.append(Paper(11))
+    world.sync(service.spec, code=1)
+    world.has(*some(6), Paper(11))
+
+
 # --- Places that are no longer known -------------------------------------------------------------
 
 
