@@ -41,7 +41,7 @@ def status(
         f"{entries['updated']:,} updated a paper, {entries['merged']:,} were of a known one, "
         f"{entries['rejected']:,} rejected, {entries['mended']:,} since mended"
     )
-    put(f"Papers    {data['papers']:,} ({data['rejected_entries']} entries rejected)")
+    put(f"Papers    {data['papers']:,}")
     put(f"Words     {data['words']:,} papers indexed")
     for fingerprint, count in data["vectors"].items() or {"none": 0}.items():
         put(f"Vectors   {count:,} papers ({fingerprint.partition(';')[0]})")

@@ -52,8 +52,8 @@ def dedupe(
             for other, reason in item.apart:
                 put(f"  not {other}: {reason}")
     note(
-        f"{len(found)} papers. `curator merge A B` makes one of two; `curator split PAPER NUMBER` "
-        "takes entries out."
+        f"{len(found)} {'paper' if len(found) == 1 else 'papers'}. `curator merge A B` makes one "
+        "of two; `curator split PAPER NUMBER` takes entries out."
     )
 
 
