@@ -273,10 +273,10 @@ def test_without_a_period_a_week_is_read_and_then_what_is_new() -> None:
     pages = pull("", site)
     assert (days(site)[0], days(site)[-1], len(site.asked)) == ("2026-11-14", "2026-11-20", 7)
     assert pages[-1].shown_until == "2026-11-20"
-    # The next pull reads the last day again, which may have grown.
+    # The next pull reads the last days again, which may have grown.
     site = Site({"2026-11-20": [item()]})
     pages = pull("daily", site, since="2026-11-20")
-    assert days(site) == ["2026-11-20"]
+    assert days(site) == ["2026-11-18", "2026-11-19", "2026-11-20"]
     assert len(entries(pages)) == 1
 
 

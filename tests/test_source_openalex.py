@@ -99,8 +99,8 @@ def pull(rest: str, service: Service, key: str | None = "K", **state: Any) -> li
     return list(openalex.of(rest, key).pages(service, FeedState(now=NOW, **state)))
 
 
-def results(count: int, following: str | None = None) -> dict[str, Any]:
-    return {"meta": {"count": 1_234, "next_cursor": following}, "results": [WORK] * count}
+def results(count: int, following: str | None = None, *, of: int = 1_234) -> dict[str, Any]:
+    return {"meta": {"count": of, "next_cursor": following}, "results": [WORK] * count}
 
 
 # --- Works ---------------------------------------------------------------------------------------
@@ -207,7 +207,7 @@ def test_a_search_by_cursor() -> None:
 
 def test_without_a_key_pages_have_numbers() -> None:
     # Cursors are refused to who has no key, and `mailto` does no harm.
-    service = Service(results(100, "C2"), results(2))
+    service = Service(results(99, "C2", of=102), results(2, of=102))
     feed = openalex.of("tides", None, "ida@example.org")
     first, last = feed.pages(service, FeedState(now=NOW))
     asked = [params for _, params in service.asked]

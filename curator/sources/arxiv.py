@@ -108,13 +108,15 @@ class ArxivPapers:
 @dataclass(frozen=True, slots=True)
 class _Span:
     """What is being read: the days from ``start`` to ``end`` of all until ``last``, of which
-    ``offset`` results are done. ``of`` is how many there were in all at the beginning."""
+    ``offset`` results are done. ``of`` is how many there were in all at the beginning, ``shown``
+    the day on which the last one came in."""
 
     start: datetime
     end: datetime
     last: datetime
     offset: int = 0
     of: int | None = None
+    shown: str | None = None
 
     def cursor(self) -> Cursor:
         return {
@@ -123,6 +125,7 @@ class _Span:
             "last": self.last.strftime(_MINUTE),
             "offset": self.offset,
             "of": self.of,
+            "shown": self.shown,
         }
 
     @classmethod
@@ -134,7 +137,9 @@ class _Span:
             )
         except ValueError:
             return None  # none, or written by another version: what is read twice does no harm
-        return cls(start, end, last, _number(cursor, "offset") or 0, _number(cursor, "of"))
+        offset, of = _number(cursor, "offset") or 0, _number(cursor, "of")
+        shown = (cursor or {}).get("shown")
+        return cls(start, end, last, offset, of, shown if isinstance(shown, str) else None)
 
 
 class ArxivSearch:
@@ -163,12 +168,20 @@ class ArxivSearch:
             try:
                 results = _results(fetch, self._wanted(span), span.offset, before)
             except _EmptyPage:
-                # Where the last reading ended so too, it is the count that is wrong.
                 if span != resumed or not span.offset:
                     raise
-                results = Results(total=span.offset)
+                # The last reading ended so too: the count is wrong, or arXiv out of order for
+                # long. The next one begins at the last paper that was seen, so that new ones
+                # come in and none is lost.
+                yield Page([], shown_until=span.shown or span.start.isoformat())
+                return
             total = results.total if results.total is not None else len(results.entries)
-            span = replace(span, of=total if span.of is None else span.of)
+            days = [e.published for e in results.entries if isinstance(e, Record) and e.published]
+            span = replace(
+                span,
+                of=total if span.of is None else span.of,
+                shown=max(days, default=span.shown),
+            )
             if not span.offset and total > DEEPEST - PAGE:
                 span = _halved(span)
                 continue

@@ -27,6 +27,9 @@ __all__ = ["HuggingFace", "entry", "fits", "fits_scrape", "of", "scraped"]
 API = "https://huggingface.co/api/daily_papers"
 _FIRST = date(2023, 5, 4)  # the first day that has a page
 _DAYS = 7  # what the first pull reads
+# Lists grow for a while, and a service in trouble shows a day as empty. Days that have not
+# changed cost next to nothing.
+LATE = timedelta(days=2)
 _PAGE = 100  # https://github.com/huggingface/huggingface_hub: HfApi.list_daily_papers
 _PAGES = 20
 _HINTS = ("ai_summary", "ai_keywords", "ai_summary_model", "organization", "githubRepo",
@@ -166,7 +169,8 @@ class HuggingFace:
     """The feed ``hf:``: the papers of a day, a week, a month, or of each day up to today.
 
     A page of the feed is a day. What has no end (``hf:`` and ``hf:daily``) goes on from the
-    last day read, which is read again since it may have grown; the first time it reads a week.
+    last days read, which are read again since they may have grown; the first time it reads a
+    week.
     """
 
     kind = "hf"
@@ -177,7 +181,8 @@ class HuggingFace:
 
     def pages(self, fetch: Fetcher, state: FeedState) -> Iterator[Page]:
         """See `curator.sources.base.Feed`."""
-        day = self._first or _day(state.since) or state.today - timedelta(days=_DAYS - 1)
+        read = _day(state.since)
+        day = self._first or (read - LATE if read else state.today - timedelta(days=_DAYS - 1))
         day = _day((state.cursor or {}).get("day")) or day
         last, first = min(self._last or state.today, state.today), day
         if day > last:

@@ -6,8 +6,11 @@ harvests is in `curator.sources.oai_feed`.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from io import BytesIO
+from itertools import pairwise
 from typing import BinaryIO
 
 from curator.errors import InputError
@@ -15,11 +18,12 @@ from curator.paper import Record, Rejected
 from curator.sources.oai_records import record
 from curator.sources.values import day_of
 from curator.sources.xml import Element, elements, local, root_name
+from curator.sources.xml_mend import utf8
 from curator.sources.xml_text import inner, text
 
 __all__ = [
     "BadResumptionToken", "Listing", "OaiError", "ResumptionToken", "looks_like", "parse",
-    "parse_listing",
+    "parse_listing", "parse_pieces",
 ]  # fmt: skip
 
 
@@ -48,6 +52,8 @@ _ERRORS = {
     "noMetadataFormats": ("that this record has no metadata", ""),
     "noSetHierarchy": ("that it has no sets", "Leave out the set."),
 }  # fmt: skip
+_RECORD = re.compile(rb"<(?:[\w.-]{1,40}:)?record[\s>]")
+_RECORD_END = re.compile(rb"</(?:[\w.-]{1,40}:)?record\s*>")
 # Documents of the protocol that hold no papers, by the elements that only they have.
 _OTHERS = {
     "ListIdentifiers": "It lists only the identifiers of records, without titles or abstracts.",
@@ -102,6 +108,35 @@ def parse_listing(stream: BinaryIO) -> Listing:
     """A whole answer. Raises as `parse`."""
     listing = Listing()
     listing.entries.extend(_read(stream, listing))
+    return listing
+
+
+def parse_pieces(content: bytes) -> Listing:
+    """An answer whose XML is broken in some record: each record is read by itself, and those
+    that cannot be are named.
+
+    Raises:
+        InputError: what is around the records is broken too, or cut off.
+    """
+    text_ = re.sub(rb"\A\s*<\?xml[^>]{0,500}\?>", b"", b"".join(utf8(BytesIO(content))))
+    starts = [match.start() for match in _RECORD.finditer(text_)]
+    end = max((match.end() for match in _RECORD_END.finditer(text_)), default=0)
+    if not starts or end < starts[-1]:
+        raise InputError("It ends in the middle of a record.")
+    head, tail = text_[: starts[0]], text_[end:]
+    listing = parse_listing(BytesIO(head + tail))
+    for number, (start, stop) in enumerate(pairwise([*starts, end]), start=1):
+        piece = text_[start:stop]
+        try:
+            one = parse_listing(BytesIO(head + piece + tail))
+        except InputError as error:
+            named = re.search(rb"<(?:[\w.-]{1,40}:)?identifier>\s*([^<\s]{1,200})", piece)
+            where = named[1].decode("utf-8", "replace") if named else str(number)
+            reason = f"its XML is broken: {error.message}"
+            listing.entries.append(Rejected(f"record {where}", reason))
+        else:
+            listing.entries += one.entries
+            listing.days += one.days
     return listing
 
 

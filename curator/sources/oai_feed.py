@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from urllib.parse import parse_qsl, urlsplit, urlunsplit
@@ -17,7 +18,7 @@ from curator.errors import FetchError, InputError, UsageError
 from curator.fetch import Fetcher
 from curator.sources.arxiv_query import category_of, dated
 from curator.sources.base import Cursor, FeedState, Page
-from curator.sources.oai import BadResumptionToken, Listing, OaiError, parse_listing
+from curator.sources.oai import BadResumptionToken, Listing, OaiError, parse_listing, parse_pieces
 from curator.sources.values import starting_day
 from curator.sources.xml import NotXML, answer
 
@@ -219,13 +220,17 @@ class OaiFeed:
         tries = 0
         while True:
             tries += 1
+            fetched = fetch.get(self._base, params=wanted)
             try:
-                return answer(fetch.get(self._base, params=wanted), parse_listing)
+                return answer(fetched, parse_listing)
             except FetchError as error:
                 if isinstance(error.__cause__, OaiError):
                     error.retryable = isinstance(error.__cause__, BadResumptionToken)
                 passing = isinstance(error.__cause__, InputError) and not isinstance(
                     error.__cause__, OaiError | NotXML
                 )  # a page that broke off on its way
+                if passing and tries == _TRIES:
+                    with suppress(InputError):  # then it is the document that is broken
+                        return parse_pieces(fetched.content)
                 if not passing or tries == _TRIES:
                     raise

@@ -226,6 +226,7 @@ class OpenAlex:
             following = self._following(cursor["next"], meta, len(works), count)
             empty = 0 if works else empty + 1
             if following and empty >= _EMPTY:
+                yield Page([])  # the next reading begins anew: this place leads nowhere
                 raise _odd(f"{empty} empty pages, one after the other")
             if isinstance(following, int) and following * _PAGE > _DEEPEST:
                 # Not an error: a reading that ends so would never get beyond this place.
@@ -271,7 +272,8 @@ class OpenAlex:
             if following == now:
                 raise _odd("the same page again")
             return following if isinstance(following, str) else None
-        more = got >= _PAGE or (not got and isinstance(count, int) and now * _PAGE < count)
+        # A page can have fewer works than it should, or none, and not be the last.
+        more = got >= _PAGE or (isinstance(count, int) and now * _PAGE < count)
         return now + 1 if more else None
 
 

@@ -185,6 +185,7 @@ class SemanticScholar:
             before, token = token, value.get("token")  # an empty page may still have one
             empty = 0 if papers else empty + 1
             if token and empty >= _EMPTY:
+                yield Page([])  # the next reading begins anew: this place leads nowhere
                 raise _odd(f"{empty} empty pages, one after the other")
             if token is not None and (not isinstance(token, str) or token == before):
                 raise _odd("the same page again")

@@ -36,6 +36,7 @@ _ENCODING = re.compile(
     r"(?:utf_?8|us_?ascii|ascii|(?:utf|ucs)_?(?:16|32)\w*|(?:windows_?|cp)125\d|iso_?8859_?\d+"
     r"|latin_?\d|gbk|gb2312|gb_?18030|big5|euc_?(?:jp|kr)|shift_?jis|iso_?2022_?jp|koi8_?[ru])$"
 )
+_SEVERAL_BYTES = ("gb", "big5", "euc", "shift", "iso_2022", "iso2022")  # for one character
 _UNREADABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")  # what XML 1.0 forbids
 _ESCAPED_BYTES = re.compile("[\ud800-\udfff]+")  # as `surrogateescape` leaves them
 _AMPERSAND = re.compile(r"&(?:#[xX]([0-9a-fA-F]{1,8});|#([0-9]{1,8});|([A-Za-z]\w{0,31});)?")
@@ -90,9 +91,19 @@ def _encoding(head: bytes, charset: str | None) -> str:
         name = "utf_8"  # a server's mistake is no reason to refuse what may be all right
     if name.startswith(("utf", "ucs", "us", "ascii")):
         return "utf-8-sig"  # whatever else it says could not have been read byte by byte
+    if not name.startswith(_SEVERAL_BYTES) and _is_utf8(head):
+        return "utf-8-sig"
     if re.match(r"(?:iso_?8859_?1|latin_?1)$", name):
         return "windows-1252"  # what is called Latin-1 has Windows' quotation marks
     return "gb18030" if name == "gb2312" else name
+
+
+def _is_utf8(head: bytes) -> bool:
+    """Whether bytes are UTF-8 whatever is said of them: other text hardly ever reads as that."""
+    try:
+        return not codecs.getincrementaldecoder("utf-8")().decode(head).isascii()
+    except UnicodeDecodeError:
+        return False
 
 
 def _is_known(name: str) -> bool:
