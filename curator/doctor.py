@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass
 from typing import Literal
 
 from curator.errors import CuratorError
+from curator.locks import free_lock
 from curator.paths import Home
 from curator.settings import Settings
 
@@ -162,7 +163,9 @@ def _vectors(settings: Settings) -> Finding:
     catalog = Catalog(home.catalog)
     try:
         index = VectorIndex(home.vectors, catalog.vectors, open_embedder(settings).fingerprint)
-        index.heal()
+        with free_lock(home.write_lock) as free:
+            if free:
+                index.heal()
         papers = catalog.papers.count()
         have = papers - catalog.vectors.missing_count(index.fingerprint)
     finally:

@@ -48,7 +48,8 @@ def sync_vectors(
     The lock is held only while a chunk is stored, so that others can write in between. What
     another process has stored meanwhile is left out.
     """
-    vectors.heal()
+    with lock():
+        vectors.heal()
     papers = catalog.vectors.missing(vectors.fingerprint)
     done = 0
     for chunk in batched(papers, CHUNK):

@@ -248,7 +248,9 @@ class Shelf:
                 raise
             self._notify_once(f"Searching by words only: {error}")
             return HybridRetriever(self.catalog.papers, self.lexical)
-        self.vectors.heal()
+        with free_lock(self.home.write_lock) as free:
+            if free:
+                self.vectors.heal()
         missing = self.catalog.vectors.missing_count(self.vectors.fingerprint)
         if 0 < missing <= EMBED_BEFORE_SEARCH:
             sync_vectors(self.catalog, self.vectors, embedder, self._lock)

@@ -164,6 +164,18 @@ def test_another_index_on_the_same_folder_is_seen(shelf: Shelf) -> None:
     assert shelf.index.count() == other.count() == 5
 
 
+def test_papers_that_were_joined_leave_no_vector_behind(shelf: Shelf) -> None:
+    one, other, _ = shelf.catalog.papers.select()
+    joined, _ = shelf.catalog.decisions.merge([one.id, other.id])
+    shelf.sync()
+    assert shelf.index.count() == shelf.catalog.papers.count() == 2
+    assert joined in shelf.catalog.vectors.done("fake 32d")
+    shelf.catalog.decisions.split(joined, [2])
+    shelf.sync()
+    assert shelf.index.count() == shelf.catalog.papers.count() == 3
+    assert shelf.find("owls see at night")[0] == "Owls at night"
+
+
 def test_a_deleted_folder_heals(shelf: Shelf) -> None:
     shelf.index._close()
     shutil.rmtree(shelf.folder / "vectors")

@@ -68,11 +68,22 @@ class VectorIndex:
     @_alone
     def heal(self) -> None:
         """Forgets in the catalog's account what Chroma has lost (its folder was deleted, or
-        the machine died between the two writes), so that it is made again."""
-        if self.count() != self._log.done_count(self.fingerprint):
-            present = set(self._open().get(include=[])["ids"])
-            known = self._log.done(self.fingerprint)
-            self._log.forget(self.fingerprint, [i for i in known if i not in present])
+        the machine died between the two writes), so that it is made again; and takes out of
+        Chroma what the catalog knows no more (papers that were joined to others).
+
+        The caller holds the writer's lock.
+        """
+        if self.count() == self._log.done_count(self.fingerprint):
+            return
+        present = set(self._open().get(include=[])["ids"])
+        known = self._log.done(self.fingerprint)
+        self._log.forget(self.fingerprint, [i for i in known if i not in present])
+        gone = sorted(present - known.keys())
+        for part in batched(gone, MAX_BATCH):
+            self._open().delete(ids=part)
+        if gone:
+            self._log.mark(self.fingerprint, {})  # so that other processes look again
+            self._generation = self._log.generation()
 
     @_alone
     def count(self) -> int:
