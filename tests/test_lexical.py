@@ -279,3 +279,48 @@ def test_progress_is_told(catalog: Catalog, tmp_path: Path) -> None:
     told: list[int] = []
     LexicalIndex(tmp_path / "lexical", catalog.papers).sync(notify=told.append)
     assert told == [1000]
+
+
+# ------------------------------------------------------------ following the catalog
+
+
+def test_papers_that_are_joined_and_split_are_followed(
+    catalog: Catalog, index: LexicalIndex
+) -> None:
+    one, other, *_ = (paper.id for paper in catalog.papers.select())
+    catalog.decisions.merge([one, other])
+    assert index.behind()
+    assert index.sync() <= 1  # not all of it anew
+    assert index.count() == catalog.papers.count() == len(PAPERS) - 1
+    (joined,) = {catalog.papers.resolve(name).id for name in (one, other)}
+    catalog.decisions.split(joined, [2])
+    index.sync()
+    assert index.count() == catalog.papers.count() == len(PAPERS)
+    assert not index.behind()
+
+
+def test_what_is_fed_is_found_and_gaps_are_filled(catalog: Catalog, index: LexicalIndex) -> None:
+    """Another process may store papers between two chunks of ours."""
+    with index.feeding() as feed:
+        for _ in catalog.papers.add([record("First fed", "About zebras.")], "a", follow=feed.take):
+            pass
+        add(catalog, record("Stored by another", "About okapis."), source="b")
+        for _ in catalog.papers.add([record("Last fed", "About gnus.")], "c", follow=feed.take):
+            pass
+    assert not index.behind()
+    for word, title in (
+        ("zebras", "First fed"),
+        ("okapis", "Stored by another"),
+        ("gnus", "Last fed"),
+    ):
+        assert titles(catalog, index, word) == [title]
+    assert index.count() == catalog.papers.count()
+
+
+def test_an_error_while_feeding_keeps_what_was_taken(catalog: Catalog, index: LexicalIndex) -> None:
+    with pytest.raises(RuntimeError, match="torn"), index.feeding() as feed:
+        for _ in catalog.papers.add([record("First fed", "About zebras.")], "a", follow=feed.take):
+            pass
+        raise RuntimeError("torn")
+    assert titles(catalog, index, "zebras") == ["First fed"]
+    assert not index.behind()
