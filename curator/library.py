@@ -289,11 +289,12 @@ class Library(Shelf):
 
         papers = self.catalog.papers.count()
         ledger = self.catalog.ledger
+        entries = ledger.entries()
         return {
             "home": str(self.home.root),
             "papers": papers,
-            "entries": ledger.entries(),
-            "rejected_entries": ledger.entries()["rejected"],
+            "entries": entries,
+            "rejected_entries": entries["rejected"],
             "words": self.lexical.count(),
             "vectors": self.catalog.vectors.counts(),
             "tldr": asdict(ledger.tally("tldr")),
