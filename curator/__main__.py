@@ -1,5 +1,22 @@
-"""``python -m curator`` does what ``curator`` does."""
+"""The program ``curator`` (also ``python -m curator``)."""
 
-from curator.cli.app import main
+from __future__ import annotations
 
-main()
+import sys
+
+__all__ = ["main"]
+
+
+def main() -> None:
+    """Runs the command line. Ctrl-C while it is still being loaded ends it in peace, too."""
+    try:
+        from curator.cli.app import app
+
+        app()
+    except KeyboardInterrupt:
+        print("Interrupted.", file=sys.stderr)
+        raise SystemExit(130) from None
+
+
+if __name__ == "__main__":
+    main()

@@ -22,7 +22,7 @@ def test_help_is_quick_and_light(tmp_path: Path) -> None:
     heavy = ["chromadb", "langgraph", "openai", "llama_cpp", "onnxruntime", "sqlalchemy"]
     code = (
         "import sys; sys.argv = ['curator', '--help']\n"
-        "from curator.cli.app import main\n"
+        "from curator.__main__ import main\n"
         "try: main()\nexcept SystemExit: pass\n"
         f"loaded = [m for m in {heavy} if m in sys.modules]; assert not loaded, loaded"
     )
@@ -336,11 +336,27 @@ class TestProcesses:
             # A job in the background (CI) is started with Ctrl-C ignored, and hands that on.
             preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509
         )
-        time.sleep(1.5)
+        catalog = Path(os.environ["CURATOR_HOME"]) / "catalog.sqlite3"
+        deadline = time.monotonic() + 60
+        while not catalog.exists() and time.monotonic() < deadline:  # a slow machine starts slowly
+            time.sleep(0.05)
         process.send_signal(signal.SIGINT)
         _, err = process.communicate(timeout=60)
         assert process.returncode == 130
         assert b"Traceback" not in err and b"run the command again" in err
+
+    def test_interrupted_while_it_is_loaded(self) -> None:
+        code = (
+            "import builtins\n"
+            "real = builtins.__import__\n"
+            "def slow(name, *rest):\n"
+            "    if name == 'typer': raise KeyboardInterrupt\n"
+            "    return real(name, *rest)\n"
+            "builtins.__import__ = slow\n"
+            "from curator.__main__ import main; main()\n"
+        )
+        done = subprocess.run([CURATOR[0], "-c", code], capture_output=True, check=False)
+        assert (done.returncode, done.stderr) == (130, b"Interrupted.\n")
 
     def test_a_reader_that_stops_reading(self) -> None:
         curator("add", SAMPLES, "--no-embed")

@@ -12,7 +12,7 @@ from curator import __version__
 from curator.cli import admin, answers, curate, evaluate, export, feeds, identity, papers
 from curator.cli.terminal import flags, put
 
-__all__ = ["app", "main"]
+__all__ = ["app"]
 
 app = typer.Typer(
     name="curator",
@@ -65,8 +65,3 @@ for group, functions in _GROUPS.items():
         app.command(rich_help_panel=group)(function)
 app.add_typer(admin.models, name="models")
 app.add_typer(evaluate.evaluate, name="eval")
-
-
-def main() -> None:
-    """The entry point of the `curator` program."""
-    app()
