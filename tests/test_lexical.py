@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
+import tantivy
 from fakes import add, many, record
 
 from curator.catalog import Catalog
-from curator.errors import IndexMismatch
 from curator.index.lexical import FINGERPRINT, LexicalIndex
 from curator.indexing import sync_words
 from curator.locks import writer_lock
+from curator.query import Constraint
 
 PAPERS = [
     record('T\\"ulu 3: Pushing Frontiers', "We train open language models."),
@@ -111,24 +114,11 @@ def test_queries_are_words_and_no_language(
     assert "Web Agents" in titles(catalog, index, query)
 
 
-def test_limits_and_filters(catalog: Catalog, index: LexicalIndex) -> None:
-    ids = {p.title: p.id for p in catalog.papers.select()}
-    web, asked = ids["Web Agents"], ids["Retrieval for Question Answering"]
+def test_limits(index: LexicalIndex) -> None:
     assert len(index.search("retrieval agents", 1)) == 1
     assert index.search("retrieval agents", 0) == []
-    assert index.search("retrieval agents", 10, set()) == []
-    assert [i for i, _ in index.search("retrieval agents", 10, {web})] == [web]
-    assert index.search("retrieval agents", 10, {ids["注意力机制"], "unknown"}) == []
-    everything = dict(index.search("retrieval agents", 10))
-    assert dict(index.search("retrieval agents", 10, {web, asked})) == pytest.approx(everything)
-
-
-def test_a_thousand_allowed_papers(catalog: Catalog, index: LexicalIndex) -> None:
-    add(catalog, *many(1500), source="many")
-    index.sync()
-    allowed = {p.id for p in catalog.papers.select() if p.title.endswith("topic 3")}
-    hits = index.search("study of topic", 1000, allowed)
-    assert {i for i, _ in hits} == allowed
+    assert index.search("retrieval agents", -1) == []
+    assert len(index.search("retrieval agents", 10**9)) == 2
 
 
 def test_equal_scores_come_in_one_order(catalog: Catalog, tmp_path: Path) -> None:
@@ -253,17 +243,74 @@ def test_a_deleted_folder_heals_while_it_is_open(
     assert titles(catalog, index, "agents")
 
 
-def test_another_recipe_is_an_error_with_a_remedy(
+def _former(folder: Path) -> None:
+    """An index as the first release made them: without seq, and with another recipe."""
+    shutil.rmtree(folder)
+    folder.mkdir()
+    builder = tantivy.SchemaBuilder()
+    builder.add_text_field("id", stored=True, tokenizer_name="raw")
+    for name in ("title", "abstract", "authors"):
+        builder.add_text_field(name)
+    writer = tantivy.Index(builder.build(), path=str(folder)).writer(num_threads=1)
+    writer.add_document(tantivy.Document(id=["p0"], title=["old agents"], abstract=["x"]))
+    writer.commit()
+    writer.wait_merging_threads()
+    (folder / "state.json").write_text(json.dumps({"fingerprint": "words 1", "seq": len(PAPERS)}))
+
+
+def test_an_index_of_a_former_recipe_counts_as_empty_and_is_made_anew(
     catalog: Catalog, index: LexicalIndex, tmp_path: Path
 ) -> None:
-    state = tmp_path / "lexical" / "state.json"
-    state.write_text(json.dumps({"fingerprint": "words 0", "seq": 6}))
-    for call in (index.behind, index.sync, index.count):
-        with pytest.raises(IndexMismatch, match="--rebuild") as caught:
-            call()
-    assert caught.value.exit_code == 3
-    assert index.sync(rebuild=True) == len(PAPERS)
-    assert not index.behind()
+    _former(tmp_path / "lexical")
+    told: list[str] = []
+    again = LexicalIndex(tmp_path / "lexical", catalog.papers, told.append)
+    for one in (index, again):  # the other had it open
+        assert one.behind()
+        assert one.count() == 0
+        assert one.search("agents", 10) == []
+        assert not one.matching(Constraint("title", "agents")).any()
+    assert told == []
+    assert sync_words(again, lambda: writer_lock(tmp_path / "lock")) == len(PAPERS)
+    assert len(told) == 1
+    assert "anew" in told[0]
+    for one in (index, again):
+        assert not one.behind()
+        assert titles(catalog, one, "agents")[0] == "Web Agents"
+
+
+def test_feeding_makes_an_index_of_a_former_recipe_anew(catalog: Catalog, tmp_path: Path) -> None:
+    add(catalog, *PAPERS)
+    index = LexicalIndex(tmp_path / "lexical", catalog.papers)
+    index.sync()
+    _former(tmp_path / "lexical")
+    with index.feeding() as feed:
+        for _ in catalog.papers.add([record("Fed", "About zebras.")], "a", follow=feed.take):
+            pass
+    assert titles(catalog, index, "zebras") == ["Fed"]
+    assert index.count() == len(PAPERS) + 1
+
+
+def test_killed_while_it_is_made_anew(
+    catalog: Catalog, index: LexicalIndex, tmp_path: Path
+) -> None:
+    """A process that ends in the middle, without any word: papers, but not all, are there."""
+    add(catalog, *many(50), source="many")
+    script = (
+        "import os, sys; from pathlib import Path; from curator.catalog import Catalog; "
+        "from curator.index.lexical import LexicalIndex; home = Path(sys.argv[1]); "
+        "papers = Catalog(home / 'catalog.sqlite3').papers; "
+        "index = LexicalIndex(home / 'lexical', papers); "
+        "said = lambda feed: (feed.catch_up(before=20), feed.commit(), feed.catch_up(), "
+        "os._exit(9)); "
+        "feeding = index.feeding(0, fresh=True); said(feeding.__enter__())"
+    )
+    child = subprocess.run([sys.executable, "-c", script, str(tmp_path)], check=False, timeout=60)
+    assert child.returncode == 9
+    assert index.behind()
+    assert 0 < index.count() < 20
+    sync_words(index, lambda: writer_lock(tmp_path / "lock"))
+    assert index.count() == catalog.papers.count()
+    assert len(index.search("study of topic", 100)) == 50
 
 
 def test_an_empty_library(catalog: Catalog, tmp_path: Path) -> None:

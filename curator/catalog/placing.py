@@ -17,6 +17,7 @@ from sqlalchemy import Connection, delete, or_, select, update
 from sqlalchemy.dialects.sqlite import insert
 
 from curator.catalog.blocks import values
+from curator.catalog.marks import move_marks
 from curator.catalog.schema import (
     aliases,
     counters,
@@ -33,6 +34,7 @@ from curator.catalog.values import dumps
 from curator.identity import Link, cluster, is_generic
 from curator.merging import Entered, base_id, folded_authors, merged, salt_of
 from curator.paper import id_of_key
+from curator.text import fold
 
 __all__ = ["Change", "Formed", "Placing", "decided"]
 
@@ -48,13 +50,13 @@ class Change:
     """What one transaction changed of the papers' texts: what the indexes have to follow.
 
     ``first`` to ``last`` are its numbers of change, one for each paper of ``inserted``,
-    ``changed`` and ``removed``. A paper here is ``(id, title, abstract, authors)``.
+    ``changed`` and ``removed``. A paper here is ``(id, seq, title, abstract, authors)``.
     """
 
     first: int
     last: int
-    inserted: list[tuple[str, str, str, Sequence[str]]]
-    changed: list[tuple[str, str, str, Sequence[str]]]
+    inserted: list[tuple[str, int, str, str, Sequence[str]]]
+    changed: list[tuple[str, int, str, str, Sequence[str]]]
     removed: list[str]
 
 
@@ -279,6 +281,7 @@ class Placing:
         row: Row = dict(paper.fields)
         row["id"] = paper.id
         row["authors_folded"] = folded_authors(row["authors"])
+        row["venue_folded"] = fold(row["venue"] or "")
         row["added"] = min((old["added"] for old in olds), default=self._now)
         row["day"] = _day(row)
         return row
@@ -327,6 +330,7 @@ class Placing:
                 move = update(table).where(table.c.paper_id == former).values(paper_id=heir)
                 self._run(move.prefix_with("OR IGNORE", dialect="sqlite"))
             self._run(delete(table).where(table.c.paper_id == former))
+        move_marks(self._connection, former, heir)
 
     def _rename_aliases(self, former: str) -> None:
         """All papers that have records of the former one go on being found by its name."""
@@ -376,8 +380,8 @@ def decided(
     return made["together"], made["apart"]
 
 
-def _indexed(row: Row) -> tuple[str, str, str, Sequence[str]]:
-    return row["id"], row["title"], row["abstract"], row["authors"]
+def _indexed(row: Row) -> tuple[str, int, str, str, Sequence[str]]:
+    return row["id"], row["seq"], row["title"], row["abstract"], row["authors"]
 
 
 def reason_of(paper: Formed, member: Entered) -> str:

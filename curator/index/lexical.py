@@ -1,64 +1,87 @@
 """The word index. The only file that imports tantivy.
 
-Titles count twice. Text is folded first (``curator.text.fold``), so that TeX accents and
-Unicode find each other, then stemmed. The index says in ``state.json`` what built it and up
+Text is folded first (``curator.text.fold``), so that TeX accents and Unicode find each other;
+words of titles and abstracts are stemmed and ranked as one text in which the title stands three
+times; names of authors stay as they are. The index says in ``state.json`` what built it and up
 to which change of the catalog it goes; whatever is newer is added before the next search.
 """
 
 from __future__ import annotations
 
-import json
 import shutil
-from collections.abc import Callable, Iterator, Sequence, Set
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from curator.catalog import Change, Papers
-from curator.errors import IndexMismatch, StorageError
+from curator.catalog import Papers
+from curator.index.best import FEW, Hits, best, seqs_of
+from curator.index.spans import words_of
+from curator.index.wordfeed import WordFeed
+from curator.index.wordquery import MIDDLE_NAMES, Asked, Phrase, asked, own_stems, phrases_of
+from curator.index.wordstate import WordState, writing
+from curator.query import Constraint, ParsedQuery
 from curator.text import fold
 
-__all__ = ["FINGERPRINT", "LexicalIndex", "WordFeed"]
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
-FINGERPRINT = "words 1: folded title^2, abstract, authors; english stems"
-TITLE_BOOST = 2.0
-COMMIT_EVERY = 50_000  # papers; what a killed process has to index again at most
-_STATE = "state.json"
+__all__ = ["FINGERPRINT", "LexicalIndex"]
+
+FINGERPRINT = "words 3: seq; folded title x3 and abstract in english stems; authors as written"
+TITLE_TIMES = 3  # that a title's words count, found as the weights of `curator.fusion` were
+# A letter that is in no name. It is not indexed but takes up a place, so that the last word of
+# an author and the first of the next are too far apart for one name.
+_APART = "ꙮ"
+_BETWEEN_AUTHORS = f" {' '.join(_APART * (MIDDLE_NAMES + 1))} "
 
 
 class LexicalIndex:
     """Words of all papers of one library.
 
+    A search sees what any process has committed. An index that is gone, damaged or of a former
+    recipe counts as empty, and as behind; whoever next holds the writer's lock makes it anew,
+    and ``notify`` is told why. ``seq`` is the number of each paper's present text
+    (``papers.seq``).
+
     Raises:
-        IndexMismatch: it was built by another recipe.
         StorageError: its folder cannot be written.
     """
 
-    def __init__(self, path: Path, papers: Papers) -> None:
-        self._path = path
+    def __init__(
+        self, path: Path, papers: Papers, notify: Callable[[str], None] | None = None
+    ) -> None:
+        self.path = path
         self._papers = papers
+        self._notify = notify
         self._index: Any = None
-        self._analyzer = _analyzer()
+        self._current: tuple[tuple[int, ...], Any] | None = None  # a stamp and its searcher
+        self._analyzer, self._names = _analyzers()
+        self._schema = _schema()
 
     # ----------------------------------------------------------------- syncing
 
     def behind(self) -> bool:
         """Whether the catalog has changes that the index lacks (or the index is gone)."""
-        state = self._state()
-        return state is None or state["seq"] != self._papers.last_seq()
+        seq = self._state()
+        return seq is None or seq != self._papers.last_seq()
 
     def sync(self, *, rebuild: bool = False, notify: Callable[[int], None] | None = None) -> int:
         """Brings the index up to the catalog; the number of papers written.
 
         One process at a time may call this (the caller holds the writer's lock). Killed in
         the middle, it does the same papers again: each is deleted by id before it is added.
+        ``notify`` is told every 1,000 papers how many are written.
         """
-        state = None if rebuild else self._state()
-        if state is None or state["seq"] > self._papers.last_seq():
+        seq = None if rebuild else self._state()
+        if seq is None or seq > self._papers.last_seq():
+            former = WordState.read(self.path)
+            if former and former.fingerprint != FINGERPRINT and self._notify and not rebuild:
+                self._notify("The word index is of a former release and is made anew ...")
             return self._write(0, fresh=True, notify=notify)
-        written = self._write(state["seq"], fresh=False, notify=notify)
-        self._open().reload()
-        if self._open().searcher().num_docs != self._papers.count():
+        written = self._write(seq, fresh=False, notify=notify)
+        if self.count() != self._papers.count():
             return self._write(0, fresh=True, notify=notify)  # somebody touched the files
         return written
 
@@ -75,16 +98,16 @@ class LexicalIndex:
         Whatever ends it, what was taken is kept; what a killed process had not committed is
         taken again by the next `sync`.
         """
-        with self.storage():
+        with writing(self.path):
             if fresh:
                 self._index = None
-                shutil.rmtree(self._path, ignore_errors=True)
-                self._path.mkdir(parents=True, exist_ok=True)
+                WordState.forget(self.path)  # first: half an index has none
+                shutil.rmtree(self.path, ignore_errors=True)
+                self.path.mkdir(parents=True, exist_ok=True)
                 self._open(create=True)
         if seq is None:
             self.sync()
-            state = self._state()
-            seq = state["seq"] if state else 0
+            seq = self._state() or 0
         feed = WordFeed(self, self._papers, seq)
         try:
             if fresh:
@@ -92,213 +115,273 @@ class LexicalIndex:
             yield feed
         finally:
             feed.close()
-            self._open().reload()
-
-    @contextmanager
-    def storage(self) -> Iterator[None]:
-        """Says in the reader's words what writing the index failed of."""
-        try:
-            yield
-        except (OSError, ValueError) as error:
-            raise StorageError(
-                f"The word index in {str(self._path)!r} could not be written ({error}). "
-                "The papers themselves are safe.",
-                remedy="Free some space or make the folder writable; the next command mends it.",
-                retryable=True,
-            ) from error
 
     # --------------------------------------------------------------- searching
 
     def search(
-        self, query: str, limit: int, allowed: Set[str] | None = None
+        self,
+        query: str | ParsedQuery,
+        limit: int,
+        allowed: NDArray[np.bool_] | None = None,
+        weights: Mapping[str, float] | None = None,
     ) -> list[tuple[str, float]]:
-        """``(paper id, BM25 score)`` of papers with any of the words, best first."""
-        import tantivy
+        """``(paper id, score)``, best first, equal scores in id order.
 
-        terms = list(dict.fromkeys(self._analyzer.analyze(fold(query))))
-        if not terms or limit <= 0 or (allowed is not None and not allowed):
-            return []
-        index = self._open()
-        schema = index.schema
-        clauses: list[Any] = []
-        for term in terms[:64]:
-            title = tantivy.Query.term_query(schema, "title", term)
-            clauses += [
-                (tantivy.Occur.Should, tantivy.Query.boost_query(title, TITLE_BOOST)),
-                (tantivy.Occur.Should, tantivy.Query.term_query(schema, "abstract", term)),
-                (tantivy.Occur.Should, tantivy.Query.term_query(schema, "authors", term)),
-            ]
-        words = tantivy.Query.boolean_query(clauses)
-        if allowed is not None:
-            inside = tantivy.Query.term_set_query(schema, "id", sorted(allowed))
-            words = tantivy.Query.boolean_query(
-                [
-                    (tantivy.Occur.Must, words),
-                    (tantivy.Occur.Must, tantivy.Query.const_score_query(inside, 0.0)),
-                ]
-            )
-        searcher = index.searcher()
-        hits = searcher.search(words, limit, count=False).hits
+        Scores are BM25. A text is words and nothing else: its papers have any of them. A parsed
+        query's papers satisfy its constraints, the positive of which also rank; without any word
+        that ranks, the newest come first (their score is ``seq``).
+
+        ``allowed`` says for each seq whether that paper may be returned (those beyond its end
+        may not); the result is what filtering the full ranking would give. ``weights`` maps
+        stems (`words`) to weights: those of the query have 1.0 if it does not say otherwise,
+        other ones are added to it. A weight of 0 takes a stem out.
+        """
+        query = ParsedQuery(query) if isinstance(query, str) else query
+        searcher = self._searcher()
+        hits = self._best(searcher, query, limit, allowed, weights)
         found = [(searcher.doc(address).get_first("id"), float(score)) for score, address in hits]
         # Equal scores in id order, so that the same question has the same answer anywhere.
-        return sorted(found, key=lambda hit: (-hit[1], hit[0]))
+        return sorted(found, key=lambda hit: (-hit[1], hit[0]))[:limit]
+
+    def ranked(
+        self,
+        query: ParsedQuery,
+        limit: int,
+        allowed: NDArray[np.bool_] | None = None,
+        weights: Mapping[str, float] | None = None,
+    ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+        """As `search`, for who goes on reckoning: seqs and scores, equal scores in the order of
+        seqs, and also all that are as good as the last of ``limit``."""
+        import numpy as np
+
+        searcher = self._searcher()
+        hits = self._best(searcher, query, limit, allowed, weights)
+        seqs = seqs_of(searcher, hits)
+        scores = np.array([score for score, _ in hits], dtype=np.float64)
+        order = np.lexsort((seqs, -scores))
+        return seqs[order], scores[order]
+
+    def _best(
+        self,
+        searcher: Any,
+        query: ParsedQuery,
+        limit: int,
+        allowed: NDArray[np.bool_] | None,
+        weights: Mapping[str, float] | None,
+    ) -> Hits:
+        if searcher is None or not searcher.num_docs or limit <= 0:
+            return []
+        parts = asked(query, weights or {}, self._stemmed, self._named)
+        if not parts:
+            return []
+        wanted = self._compiled(parts)
+        newest = not parts.ranking
+        return best(searcher, wanted, limit, allowed, among=self._among, newest=newest)
+
+    def matching(self, constraint: Constraint) -> NDArray[np.int64]:
+        """The seqs of all papers that have what a constraint names, in no order.
+
+        Of a negative one too: those that are not wanted. Where it names nothing that is indexed
+        (only words such as "the"), all papers.
+        """
+        from tantivy import Query
+
+        phrases = phrases_of(constraint, self._stemmed, self._named)
+        return self._seqs(self._any(phrases) if phrases else Query.all_query())
+
+    def constrained(self, query: ParsedQuery, size: int) -> NDArray[np.bool_] | None:
+        """For each seq below ``size`` whether its paper satisfies a query's constraints; None
+        if there is nothing to satisfy. Where no paper has a seq, it means nothing."""
+        import numpy as np
+        from tantivy import Occur, Query
+
+        parts = asked(query, {}, self._stemmed, self._named)
+        if not parts.required and not parts.unwanted:
+            return None
+        mask = np.full(size, not parts.required, dtype=np.bool_)
+        for wanted, occur, value in (
+            (parts.required, Occur.Must, True),
+            (parts.unwanted, Occur.Should, False),
+        ):
+            if wanted:
+                clauses = [(occur, self._any(phrases)) for phrases in wanted]
+                seqs = self._seqs(Query.boolean_query(clauses))
+                mask[seqs[seqs < size]] = value
+        return mask
 
     def words(self, text: str) -> list[str]:
         """The stems that a text is searched by."""
-        return list(self._analyzer.analyze(fold(text)))
+        return [stem for stem, _ in self._stemmed(text)]
+
+    def weights(self, query: ParsedQuery) -> dict[str, float]:
+        """The stems that a query ranks by, each with the weight it has if none is given."""
+        return own_stems(query, self._stemmed)
+
+    def frequencies(self, stems: Sequence[str]) -> list[int]:
+        """In how many papers each stem is."""
+        searcher = self._searcher()
+        if searcher is None:
+            return [0] * len(stems)
+        return [int(searcher.doc_freq("text", stem)) for stem in stems]
+
+    def highlights(self, text: str, query: str | ParsedQuery) -> list[tuple[int, int]]:
+        """Spans of a stored text's words (start, end) that a query is about, in order."""
+        wanted = set(self.words(query if isinstance(query, str) else query.text))
+        if not wanted:
+            return []
+        spans = ((start, end, self.words(text[start:end])) for start, end in words_of(text))
+        return [(start, end) for start, end, stems in spans if not wanted.isdisjoint(stems)]
 
     def count(self) -> int:
-        return 0 if self._state() is None else int(self._open().searcher().num_docs)
+        """How many papers it has; 0 when it is gone or unreadable."""
+        searcher = self._searcher()
+        return 0 if searcher is None else int(searcher.num_docs)
 
-    # ------------------------------------------------------------------ files
+    # ----------------------------------------------------------------- queries
 
-    def _open(self, *, create: bool = False) -> Any:
-        import tantivy
+    def _stemmed(self, text: str) -> list[tuple[str, int]]:
+        return _tokens(self._analyzer, text)
 
-        if self._index is None:
-            if create and not tantivy.Index.exists(str(self._path)):
-                self._index = tantivy.Index(_schema(), path=str(self._path))
-            else:
-                self._index = tantivy.Index.open(str(self._path))
-            self._index.register_tokenizer("folded", self._analyzer)
-        self._index.reload()
-        return self._index
+    def _named(self, text: str) -> list[tuple[str, int]]:
+        return _tokens(self._names, text)
 
-    def _state(self) -> dict[str, Any] | None:
-        """What the index says of itself; None when it is gone or unreadable."""
-        import tantivy
+    def _compiled(self, parts: Asked) -> Any:
+        from tantivy import Occur, Query
 
+        clauses = [
+            (Occur.Should, Query.boost_query(Query.term_query(self._schema, field, term), weight))
+            for field, term, weight in parts.ranking
+        ]
+        clauses += [
+            (Occur.Must, Query.const_score_query(self._any(phrases), 0.0))
+            for phrases in parts.required
+        ]
+        clauses += [(Occur.MustNot, self._any(phrases)) for phrases in parts.unwanted]
+        if not parts.ranking and not parts.required:
+            clauses.append((Occur.Must, Query.all_query()))
+        return Query.boolean_query(clauses)
+
+    def _any(self, phrases: Sequence[Phrase]) -> Any:
+        from tantivy import Occur, Query
+
+        return Query.boolean_query([(Occur.Should, self._phrase(part)) for part in phrases])
+
+    def _phrase(self, phrase: Phrase) -> Any:
+        from tantivy import Query
+
+        if len(phrase.tokens) == 1:
+            return Query.term_query(self._schema, phrase.field, phrase.tokens[0][0])
+        words: list[str | tuple[int, str]] = [(place, term) for term, place in phrase.tokens]
+        return Query.phrase_query(self._schema, phrase.field, words)
+
+    def _among(self, query: Any, seqs: list[int]) -> Any:
+        from tantivy import Occur, Query
+
+        if len(seqs) > FEW:
+            inside = Query.term_set_query(self._schema, "seq", seqs)
+        else:
+            one = (Query.term_query(self._schema, "seq", seq, index_option="basic") for seq in seqs)
+            inside = Query.boolean_query([(Occur.Should, query_) for query_ in one])
+        alike = Query.const_score_query(inside, 0.0)
+        return Query.boolean_query([(Occur.Must, query), (Occur.Must, alike)])
+
+    def _seqs(self, query: Any) -> NDArray[np.int64]:
+        from tantivy import Query
+
+        searcher = self._searcher()
+        if searcher is None or not searcher.num_docs:
+            return seqs_of(None, [])
+        alike = Query.const_score_query(query, 0.0)
+        return seqs_of(searcher, searcher.search(alike, searcher.num_docs, count=False).hits)
+
+    # ------------------------------------------------------------------- files
+
+    def _searcher(self) -> Any:
+        """What is committed now; None when the index is gone, unreadable or of another recipe."""
         try:
-            state = json.loads((self._path / _STATE).read_text("utf-8"))
-            if state["fingerprint"] != FINGERPRINT:
-                raise IndexMismatch(
-                    f"The word index was built by another recipe ({state['fingerprint']!r}).",
-                    remedy="Run `curator index --rebuild`.",
-                )
-            seq = int(state["seq"])
-            if not tantivy.Index.exists(str(self._path)):
-                return None
-            self._open()
-        except (OSError, ValueError, KeyError, TypeError):
+            stamp = WordState.stamp(self.path)
+            current = self._current
+            if current is None or current[0] != stamp:
+                if self._state() is None:
+                    return None
+                current = self._current = stamp, self._open().searcher()
+            return current[1]
+        except (OSError, ValueError):  # gone this moment, perhaps being made anew
             self._index = None
             return None
-        return {"seq": seq}
+
+    def _open(self, *, create: bool = False, anew: bool = False) -> Any:
+        import tantivy
+
+        index = None if anew else self._index
+        if index is None:
+            if create and not tantivy.Index.exists(str(self.path)):
+                index = tantivy.Index(self._schema, path=str(self.path))
+            else:
+                index = tantivy.Index.open(str(self.path))
+            index.register_tokenizer("folded", self._analyzer)
+            index.register_tokenizer("names", self._names)
+            self._index = index
+        index.reload()
+        return index
+
+    def _state(self) -> int | None:
+        """Up to which change of the catalog the index goes; None when it is gone, unreadable or
+        of another recipe."""
+        import tantivy
+
+        state = WordState.read(self.path)
+        try:
+            if state and state.fingerprint == FINGERPRINT and tantivy.Index.exists(str(self.path)):
+                self._open()
+                return state.seq
+        except (OSError, ValueError):
+            pass
+        self._index = None
+        return None
 
     def writer(self) -> Any:
         """Tantivy's writer, of which there is one at a time."""
-        return self._open(create=True).writer(heap_size=64_000_000, num_threads=1)
+        # Another process may have made the folder anew since it was opened.
+        return self._open(create=True, anew=True).writer(heap_size=64_000_000, num_threads=1)
+
+    def document(
+        self, paper_id: str, seq: int, title: str, abstract: str, authors: Sequence[str]
+    ) -> Any:
+        """Tantivy's form of a paper."""
+        import tantivy
+
+        head, body = fold(title), fold(abstract)
+        return tantivy.Document(
+            id=[paper_id],
+            seq=seq,
+            text=[*[head] * TITLE_TIMES, body],
+            title=[head],
+            abstract=[body],
+            authors=[_BETWEEN_AUTHORS.join(map(fold, authors))],
+        )
 
     def save_state(self, seq: int) -> None:
         """Says up to which change of the catalog the index goes."""
-        text = json.dumps({"fingerprint": FINGERPRINT, "seq": seq})
-        temporary = self._path / (_STATE + ".new")
-        temporary.write_text(text, "utf-8")
-        temporary.replace(self._path / _STATE)
+        WordState(FINGERPRINT, seq).write(self.path)
 
 
-class WordFeed:
-    """Writes papers into the word index in the order of the catalog's changes.
-
-    ``seq`` is the last change that it has; changes that other processes made in between are
-    fetched from the catalog.
-    """
-
-    def __init__(self, index: LexicalIndex, papers: Papers, seq: int) -> None:
-        self._index = index
-        self._papers = papers
-        self._writer: Any = None
-        self._uncommitted = 0
-        self.seq = seq
-        self.written = 0
-
-    def take(self, change: Change) -> None:
-        """Follows one transaction of the catalog."""
-        if change.first != self.seq + 1:
-            self.catch_up(before=change.first)
-        with self._index.storage():
-            for paper_id in change.removed:
-                self._delete(paper_id)
-            for paper in change.changed:
-                self._delete(paper[0])
-                self._add(*paper)
-            for paper in change.inserted:
-                self._add(*paper)
-        self.seq = change.last
-        if self._uncommitted >= COMMIT_EVERY:
-            self.commit()
-
-    def catch_up(
-        self, notify: Callable[[int], None] | None = None, before: int | None = None
-    ) -> None:
-        """Fetches from the catalog what is missing (up to the change ``before``)."""
-        start, last = self.seq, self.seq
-        with self._index.storage():
-            for paper_id, seq in self._papers.removed_since(start):
-                if before is None or seq < before:
-                    self._delete(paper_id)
-                    last = max(last, seq)
-            for paper in self._papers.changed_since(start):
-                if before is not None and paper.seq >= before:
-                    break
-                if start:
-                    self._delete(paper.id)
-                self._add(paper.id, paper.title, paper.abstract, paper.authors)
-                last = max(last, paper.seq)
-                if notify and self.written % 1000 == 0:
-                    notify(self.written)
-        self.seq = last
-
-    def _delete(self, paper_id: str) -> None:
-        self._open().delete_documents_by_term("id", paper_id)
-        self._uncommitted += 1
-
-    def _add(self, paper_id: str, title: str, abstract: str, authors: Sequence[str]) -> None:
-        import tantivy
-
-        self._open().add_document(
-            tantivy.Document(
-                id=[paper_id],
-                title=[fold(title)],
-                abstract=[fold(abstract)],
-                authors=[fold(" ; ".join(authors))],
-            )
-        )
-        self.written += 1
-        self._uncommitted += 1
-
-    def _open(self) -> Any:
-        if self._writer is None:
-            self._writer = self._index.writer()
-        return self._writer
-
-    def commit(self) -> None:
-        """Makes what was taken found, and says up to which change that goes."""
-        with self._index.storage():
-            if self._writer is not None and self._uncommitted:
-                self._writer.commit()
-            self._uncommitted = 0
-            self._index.save_state(self.seq)
-
-    def close(self) -> None:
-        """Commits, and lets go of the writer's lock on the folder."""
-        self.commit()
-        if self._writer is not None:
-            with self._index.storage():
-                self._writer.wait_merging_threads()
-            self._writer = None
+def _tokens(analyzer: Any, text: str) -> list[tuple[str, int]]:
+    text = fold(text.encode("utf-8", "replace").decode("utf-8"))
+    return [(token.text, token.position) for token in analyzer.pre_tokenize(text).tokens]
 
 
-def _analyzer() -> Any:
+def _analyzers() -> tuple[Any, Any]:
+    """One for titles and abstracts, one for names, of which nothing is left out: there is An
+    Wang, and there is Will."""
     from tantivy import Filter, TextAnalyzerBuilder, Tokenizer
 
-    return (
-        TextAnalyzerBuilder(Tokenizer.simple())
-        .filter(Filter.remove_long(60))
-        .filter(Filter.lowercase())
-        .filter(Filter.stopword("english"))
-        .filter(Filter.stemmer("english"))
-        .build()
-    )
+    def words() -> TextAnalyzerBuilder:
+        builder = TextAnalyzerBuilder(Tokenizer.simple())
+        return builder.filter(Filter.remove_long(60)).filter(Filter.lowercase())
+
+    text = words().filter(Filter.stopword("english")).filter(Filter.stemmer("english"))
+    return text.build(), words().filter(Filter.custom_stopword([_APART])).build()
 
 
 def _schema() -> Any:
@@ -306,6 +389,10 @@ def _schema() -> Any:
 
     builder = SchemaBuilder()
     builder.add_text_field("id", stored=True, fast=True, tokenizer_name="raw", index_option="basic")
-    for name in ("title", "abstract", "authors"):
-        builder.add_text_field(name, tokenizer_name="folded", index_option="position")
+    builder.add_integer_field("seq", stored=False, indexed=True, fast=True)
+    # What ranks is one field, so that a word of the title that the abstract repeats is not counted
+    # as if it were two words; the others are for phrases and for what is asked of one field.
+    builder.add_text_field("text", tokenizer_name="folded", index_option="freq")
+    for name, analyzer in (("title", "folded"), ("abstract", "folded"), ("authors", "names")):
+        builder.add_text_field(name, tokenizer_name=analyzer, index_option="position")
     return builder.build()
