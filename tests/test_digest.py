@@ -41,6 +41,10 @@ Options = tuple[str | None, str | None, str | None]
          Period("2026-11-18..2026-11-20", "2026-11-18", "2026-11-20")),
         ((None, None, "2026-03-02"), Period("2026-02-24..2026-03-02", "2026-02-24", "2026-03-02")),
         ((None, None, None), Period("2026-11-14..2026-11-20", "2026-11-14", "2026-11-20")),
+        ((None, "2w", "yesterday"),
+         Period("2026-11-06..2026-11-19", "2026-11-06", "2026-11-19")),
+        ((None, "2026-10", "2026-10"),
+         Period("2026-10-01..2026-10-31", "2026-10-01", "2026-10-31")),
     ],
 )  # fmt: skip
 def test_periods(given_options: Options, period: Period) -> None:
@@ -57,9 +61,9 @@ def test_periods(given_options: Options, period: Period) -> None:
         ("0000-W01", None, None),
         ("../../etc", None, None),
         ("2026-W47", "2026-11-16", None),
-        (None, "2026-11", None),
         (None, "2026-11-31", None),
-        (None, "yesterday", None),
+        (None, "soon", None),
+        ("2026-W47", None, "today"),
         (None, "2026-11-20", "2026-11-10"),
         (None, "2026-11-21", None),
     ],

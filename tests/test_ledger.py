@@ -168,8 +168,8 @@ def test_the_account_of_vectors(shelf: Catalog) -> None:
     assert log.missing_count("f") == 0
     assert log.missing_count("g") == 3
     assert log.generation() > before
-    log.forget("f", [two.id])
+    log.forget_seqs("f", [two.seq])
     assert [p.id for p in log.missing("f")] == [two.id]
     assert log.done("f") == {p.id: p.text_hash for p in (one, three)}
-    log.forget_all()
-    assert log.counts() == {}
+    log.forget_all("f")
+    assert log.counts() == {"g": 1}

@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from curator.catalog.adding import AddReport
 from curator.catalog.cache import CachedOutput, ModelCache
 from curator.catalog.decisions import Decisions
 from curator.catalog.feeds import FeedRow, Feeds
 from curator.catalog.ledger import Ledger, Tally, Task, key_of
+from curator.catalog.marks import Mark, Marks
 from curator.catalog.outputs import Outputs, StoredTag, StoredTldr
-from curator.catalog.papers import Filters, Papers
+from curator.catalog.papers import Papers
 from curator.catalog.placing import Change
 from curator.catalog.records import Part, Records
 from curator.catalog.store import Store
 from curator.catalog.vectorlog import VectorLog
+from curator.filters import Filters
+
+if TYPE_CHECKING:
+    from curator.catalog.facets import Facets
 
 __all__ = [
     "AddReport",
@@ -26,6 +33,8 @@ __all__ = [
     "Feeds",
     "Filters",
     "Ledger",
+    "Mark",
+    "Marks",
     "ModelCache",
     "Outputs",
     "Papers",
@@ -57,6 +66,14 @@ class Catalog:
         self.feeds = Feeds(self.store)
         self.cache = ModelCache(self.store)
         self.vectors = VectorLog(self.store)
+        self.marks = Marks(self.store)
+
+    @cached_property
+    def facets(self) -> Facets:
+        """What passes filters, in memory. Loads numpy, which finding by words does without."""
+        from curator.catalog.facets import Facets
+
+        return Facets(self.store)
 
     def close(self) -> None:
         self.store.close()

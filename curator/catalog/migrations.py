@@ -24,6 +24,7 @@ from sqlalchemy import (
 from curator.catalog.conversion import records_of_first_tables
 from curator.catalog.schema import metadata, now
 from curator.errors import StorageError
+from curator.text import fold
 
 __all__ = ["MIGRATIONS", "migrate", "schema_number"]
 
@@ -76,6 +77,50 @@ CREATE TABLE work ( paper_id VARCHAR NOT NULL, task VARCHAR NOT NULL, status VAR
 CREATE INDEX ix_work_task ON work (task, status)
 """
 
+# Migration 2 makes the tables as they are now, so these may be there already.
+_FACETS = """
+CREATE TABLE IF NOT EXISTS marks ( paper_id VARCHAR NOT NULL, kind VARCHAR NOT NULL, at VARCHAR
+    NOT NULL, PRIMARY KEY (paper_id, kind), FOREIGN KEY(paper_id) REFERENCES papers (id) );
+DROP INDEX ix_papers_day;
+DROP INDEX ix_papers_seq;
+DROP INDEX ix_tags_tag;
+DROP INDEX IF EXISTS ix_records_paper_id;
+CREATE INDEX IF NOT EXISTS ix_papers_facets
+    ON papers (seq, day, categories, venue_folded, authors_folded);
+CREATE INDEX IF NOT EXISTS ix_papers_id_seq ON papers (id, seq);
+CREATE INDEX IF NOT EXISTS ix_papers_day_seq ON papers (day, seq);
+CREATE INDEX IF NOT EXISTS ix_records_paper_source ON records (paper_id, source_id);
+CREATE INDEX IF NOT EXISTS ix_tags_tag_paper ON tags (tag, needs_review, paper_id);
+CREATE INDEX IF NOT EXISTS ix_marks_kind_paper ON marks (kind, paper_id)
+"""
+
+# What counts as a change of a counter (see `schema.counters`): on which table and event, and
+# where only some of the changes count, which.
+_COUNTED: tuple[tuple[str, str, str, str], ...] = (
+    (
+        "papers",
+        "UPDATE OF id, seq, day, categories, venue_folded, authors_folded",
+        "papers",
+        " OR ".join(
+            f"OLD.{name} IS NOT NEW.{name}"
+            for name in ("id", "seq", "day", "categories", "venue_folded", "authors_folded")
+        ),
+    ),
+    ("papers", "DELETE", "papers", ""),
+    (
+        "records",
+        "UPDATE OF paper_id, source_id",
+        "records",
+        "OLD.paper_id IS NOT NEW.paper_id OR OLD.source_id IS NOT NEW.source_id",
+    ),
+    ("records", "DELETE", "records", ""),
+    *(
+        (table, event, table, "")
+        for table in ("tags", "marks")
+        for event in ("INSERT", "UPDATE", "DELETE")
+    ),
+)
+
 _migrations = Table(
     "schema_migrations",
     MetaData(),
@@ -100,9 +145,33 @@ def _create_records(connection: Connection) -> None:
         connection.execute(text(f"DROP TABLE {table}"))
 
 
+def _create_facets(connection: Connection) -> None:
+    """Marks, and what filters need: folded venues, indexes, and counters of changes."""
+    run = connection.execute
+    run(text("ALTER TABLE papers ADD COLUMN venue_folded TEXT NOT NULL DEFAULT ''"))
+    venues = run(text("SELECT id, venue FROM papers WHERE venue IS NOT NULL")).all()
+    if venues:
+        folded = [{"name": row.id, "folded": fold(row.venue)} for row in venues]
+        run(text("UPDATE papers SET venue_folded = :folded WHERE id = :name"), folded)
+    for statement in _FACETS.split(";"):
+        run(text(statement))
+    for counter in dict.fromkeys(counted[2] for counted in _COUNTED):
+        run(text("INSERT INTO counters (name, value) VALUES (:name, 0)"), {"name": counter})
+    for table, event, counter, changed in _COUNTED:
+        kind = event.split()[0].lower()
+        when = f" WHEN {changed}" if changed else ""
+        run(
+            text(
+                f"CREATE TRIGGER count_{table}_{kind} AFTER {event} ON {table}{when} BEGIN "
+                f"UPDATE counters SET value = value + 1 WHERE name = '{counter}'; END"
+            )
+        )
+
+
 MIGRATIONS: tuple[tuple[int, str, Callable[[Connection], None]], ...] = (
     (1, "first tables", _create_first_tables),
     (2, "records", _create_records),
+    (3, "facets", _create_facets),
 )
 
 

@@ -5,66 +5,30 @@ from __future__ import annotations
 import gc
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import (
-    ColumnElement,
-    Connection,
-    Row,
-    Select,
-    Text,
-    and_,
-    cast,
-    func,
-    or_,
-    select,
-    update,
-)
+from sqlalchemy import ColumnElement, Connection, Row, Select, and_, func, select, update
 
 from curator.batches import batched
 from curator.catalog.adding import AddReport, ChunkWriter, Reading
 from curator.catalog.blocks import hash_of
+from curator.catalog.conditions import filtered, require_sources
 from curator.catalog.placing import Change
-from curator.catalog.schema import (
-    aliases,
-    papers,
-    record_keys,
-    records,
-    removed,
-    sources,
-    tags,
-)
+from curator.catalog.schema import aliases, papers, record_keys, records, removed, sources
 from curator.catalog.store import Store
 from curator.errors import NotFoundError
+from curator.filters import Filters
 from curator.identifiers import arxiv_id_of, doi_of, identifiers_in
 from curator.paper import Entry, Paper
-from curator.text import fold, title_key
+from curator.text import title_key
 
 __all__ = ["AddReport", "Filters", "Papers", "filtered", "paper_of"]
 
 CHUNK = 4000
 # SQLite's default limit of variables in one statement is 32,766.
 MANY = 5_000
-
-
-@dataclass(frozen=True)
-class Filters:
-    """Which papers count. Dates are inclusive ISO days; the rest match exactly or in part."""
-
-    since: str | None = None
-    until: str | None = None
-    tags: tuple[str, ...] = ()
-    categories: tuple[str, ...] = ()
-    author: str | None = None
-    paper_ids: tuple[str, ...] = ()
-
-    def __bool__(self) -> bool:
-        return any((self.since, self.until, self.tags, self.categories, self.author)) or bool(
-            self.paper_ids
-        )
 
 
 class Papers:
@@ -145,6 +109,15 @@ class Papers:
                     found[row.id] = paper_of(row)
         return {paper_id: found[paper_id] for paper_id in wanted if paper_id in found}
 
+    def at(self, seqs: Iterable[int]) -> dict[int, Paper]:
+        """Papers by the number of their present text; numbers of former texts are left out."""
+        found: dict[int, Paper] = {}
+        with self._store.read() as connection:
+            for part in batched(seqs, MANY):
+                for row in connection.execute(select(papers).where(papers.c.seq.in_(part))):
+                    found[row.seq] = paper_of(row)
+        return found
+
     def changed_since(self, seq: int) -> Iterator[Paper]:
         """Papers whose text came or changed after ``seq``, oldest change first."""
         query = select(papers).where(papers.c.seq > seq).order_by(papers.c.seq)
@@ -155,16 +128,24 @@ class Papers:
     def select(
         self, filters: Filters | None = None, *, limit: int | None = None, newest_first: bool = True
     ) -> list[Paper]:
-        """Papers that pass the filters, by day."""
-        query = filtered(select(papers), filters or Filters())
+        """Papers that pass the filters, by day.
+
+        Raises:
+            NotFoundError: a filter names a source from which nothing was ever read.
+        """
+        chosen = filters or Filters()
+        query = filtered(select(papers), chosen)
         order = (papers.c.day.desc(), papers.c.seq.desc()) if newest_first else (papers.c.seq,)
         with self._store.read() as connection:
+            require_sources(connection, chosen.expression)
             return [
                 paper_of(row) for row in connection.execute(query.order_by(*order).limit(limit))
             ]
 
     def select_ids(self, filters: Filters) -> set[str]:
+        """The ids of those that `select` gives."""
         with self._store.read() as connection:
+            require_sources(connection, filters.expression)
             return set(connection.execute(filtered(select(papers.c.id), filters)).scalars())
 
     def days(self) -> list[str]:
@@ -305,31 +286,6 @@ def _identified(scheme: str, value: str) -> ColumnElement[bool]:
     """A paper may have more identifiers of a scheme than the one it shows."""
     found = select(records.c.paper_id).join(record_keys, record_keys.c.record_id == records.c.id)
     return papers.c.id.in_(found.where(record_keys.c.key == hash_of(scheme, value)))
-
-
-def filtered(query: Select[Any], filters: Filters) -> Select[Any]:
-    if filters.since:
-        query = query.where(papers.c.day >= filters.since)
-    if filters.until:
-        query = query.where(papers.c.day <= filters.until)
-    for tag in filters.tags:
-        tagged = select(tags.c.paper_id).where(tags.c.tag == tag, ~tags.c.needs_review)
-        query = query.where(papers.c.id.in_(tagged))
-    if filters.categories:
-        # A category name cannot hold a quote, so matching the JSON text is exact.
-        query = query.where(
-            or_(
-                *(
-                    cast(papers.c.categories, Text).contains(f'"{name}"', autoescape=True)
-                    for name in filters.categories
-                )
-            )
-        )
-    if filters.author:
-        query = query.where(papers.c.authors_folded.contains(fold(filters.author), autoescape=True))
-    if filters.paper_ids:
-        query = query.where(papers.c.id.in_(filters.paper_ids))
-    return query
 
 
 def paper_of(row: Row[Any]) -> Paper:

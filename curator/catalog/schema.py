@@ -28,6 +28,7 @@ __all__ = [
     "digests",
     "embedded",
     "feeds",
+    "marks",
     "metadata",
     "model_outputs",
     "now",
@@ -44,14 +45,13 @@ __all__ = [
 metadata = MetaData()
 
 
-def _paper_key(*, primary_key: bool = False, index: bool = False) -> Column[str]:
+def _paper_key(*, primary_key: bool = False) -> Column[str]:
     return Column(
         "paper_id",
         String,
         ForeignKey("papers.id"),
         nullable=False,
         primary_key=primary_key,
-        index=index,
     )
 
 
@@ -67,7 +67,7 @@ papers = Table(
     Column("published", String),
     Column("listed", String),
     Column("added", String, nullable=False),
-    Column("day", String, nullable=False, index=True),
+    Column("day", String, nullable=False),
     Column("url", String),
     Column("arxiv_id", String),
     Column("arxiv_version", Integer),
@@ -76,7 +76,8 @@ papers = Table(
     Column("upvotes", Integer),
     Column("venue", String),
     Column("text_hash", String, nullable=False),
-    Column("seq", Integer, nullable=False, index=True),
+    Column("seq", Integer, nullable=False),
+    Column("venue_folded", Text, nullable=False, server_default=""),
 )
 
 # A place that records came from: a file, the pipe ("-"), a feed.
@@ -99,7 +100,7 @@ records = Table(
     metadata,
     Column("id", Integer, primary_key=True),
     Column("fingerprint", Integer, nullable=False, unique=True),
-    Column("paper_id", String, ForeignKey("papers.id"), index=True),
+    Column("paper_id", String, ForeignKey("papers.id")),
     Column("source_id", Integer, ForeignKey("sources.id"), nullable=False),
     Column("position", Integer, nullable=False),
     Column("place", String, nullable=False),
@@ -234,6 +235,15 @@ tags = Table(
     Column("created", String, nullable=False),
 )
 
+# What the reader said of a paper: liked or disliked, and read.
+marks = Table(
+    "marks",
+    metadata,
+    _paper_key(primary_key=True),
+    Column("kind", String, primary_key=True),
+    Column("at", String, nullable=False),
+)
+
 # Every call a model ever answered: the cache, and the record of how each output was made.
 model_outputs = Table(
     "model_outputs",
@@ -261,6 +271,10 @@ digests = Table(
     Column("created", String, nullable=False),
 )
 
+# Numbers that only grow. `seq` is the last number of change of a paper's text, `vectors` counts
+# the changes of the vector index. `papers` (those there already: not new ones), `tags`, `marks`
+# and `records` (that changed papers) count the changes of what filters look at, whoever makes
+# them: triggers do it (see `migrations`), so that no place that writes can forget it.
 counters = Table(
     "counters",
     metadata,
@@ -270,7 +284,20 @@ counters = Table(
 
 Index("ix_records_title_key", records.c.title_key)
 Index("ix_records_ledger", records.c.status, records.c.source_id)
-Index("ix_tags_tag", tags.c.tag)
+Index("ix_records_paper_source", records.c.paper_id, records.c.source_id)
+Index("ix_tags_tag_paper", tags.c.tag, tags.c.needs_review, tags.c.paper_id)
+Index("ix_marks_kind_paper", marks.c.kind, marks.c.paper_id)
+# These hold all that filters look at, so that it is read without the rows, which are long.
+Index(
+    "ix_papers_facets",
+    papers.c.seq,
+    papers.c.day,
+    papers.c.categories,
+    papers.c.venue_folded,
+    papers.c.authors_folded,
+)
+Index("ix_papers_id_seq", papers.c.id, papers.c.seq)
+Index("ix_papers_day_seq", papers.c.day, papers.c.seq)
 Index("ix_work_task", work.c.task, work.c.status)
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import secrets
+from array import array
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Select, delete, func, select
+from sqlalchemy import Connection, Row, Select, delete, func, select
 from sqlalchemy.dialects.sqlite import insert
 
 from curator.batches import batched
@@ -31,6 +33,42 @@ class VectorLog:
         with self._store.read() as connection:
             return dict(connection.execute(query).all())
 
+    def done_seqs(self, fingerprint: str) -> set[int]:
+        """The numbers of the papers' present texts that have a vector."""
+        query = (
+            select(papers.c.seq)
+            .join(embedded, embedded.c.paper_id == papers.c.id)
+            .where(
+                embedded.c.fingerprint == fingerprint,
+                embedded.c.text_hash == papers.c.text_hash,
+            )
+        )
+        with self._store.read() as connection:
+            return set(connection.execute(query).scalars())
+
+    def seqs_of(self, text_hashes: dict[str, str]) -> dict[str, int]:
+        """``{paper id: number of its present text}`` where that is the text with the hash."""
+        found: dict[str, int] = {}
+        with self._store.read() as connection:
+            for part in batched(text_hashes, MANY):
+                query = select(papers.c.id, papers.c.seq, papers.c.text_hash)
+                for row in connection.execute(query.where(papers.c.id.in_(part))):
+                    if row.text_hash == text_hashes[row.id]:
+                        found[row.id] = row.seq
+        return found
+
+    def library_number(self) -> int:
+        """A number that no other library has: several may share one Chroma server."""
+        query = select(counters.c.value).where(counters.c.name == "library")
+        with self._store.read() as connection:
+            found = connection.execute(query).scalar()
+        if found is not None:
+            return int(found)
+        fresh = insert(counters).values(name="library", value=secrets.randbits(40))
+        with self._store.write() as connection:
+            connection.execute(fresh.on_conflict_do_nothing())
+            return int(connection.execute(query).scalar_one())
+
     def done_count(self, fingerprint: str) -> int:
         return self.counts().get(fingerprint, 0)
 
@@ -40,6 +78,24 @@ class VectorLog:
         with self._store.read() as connection:
             rows = connection.execute(query.order_by(papers.c.day.desc(), papers.c.seq.desc()))
             return [paper_of(row) for row in rows]
+
+    def missing_seqs(self, fingerprint: str, after: int = -1) -> array[int]:
+        """The numbers of the present texts without a vector that are larger than ``after``,
+        newest paper first. Eight bytes each, however many there are."""
+        query = self._missing(fingerprint, select(papers.c.seq)).where(papers.c.seq > after)
+        with self._store.read() as connection:
+            rows = connection.execute(query.order_by(papers.c.day.desc(), papers.c.seq.desc()))
+            return array("q", rows.scalars())
+
+    def missing_among(self, fingerprint: str, seqs: Sequence[int]) -> list[Paper]:
+        """Those of the papers with these numbers that are still there with that text, and still
+        have no vector of it."""
+        query = self._missing(fingerprint, select(papers))
+        found: list[Row[Any]] = []
+        with self._store.read() as connection:
+            for part in batched(seqs, MANY):
+                found += connection.execute(query.where(papers.c.seq.in_(part))).all()
+        return [paper_of(row) for row in found]
 
     def missing_count(self, fingerprint: str) -> int:
         query = self._missing(fingerprint, select(func.count()).select_from(papers))
@@ -65,13 +121,23 @@ class VectorLog:
         with self._store.read() as connection:
             return dict(connection.execute(query).all())
 
-    def mark(self, fingerprint: str, text_hashes: dict[str, str]) -> None:
-        """Notes that vectors are stored, and tells other processes that they changed."""
-        rows = [
-            {"paper_id": paper_id, "fingerprint": fingerprint, "text_hash": digest}
-            for paper_id, digest in text_hashes.items()
-        ]
+    def mark(self, fingerprint: str, text_hashes: dict[str, str]) -> int:
+        """Notes that vectors are stored, and tells other processes that they changed; how many
+        of the papers had a vector before."""
+        rows: list[dict[str, str]] = []
+        before = 0
         with self._store.write() as connection:
+            for part in batched(text_hashes, MANY):
+                # Papers that were joined to others since they were read are there no more.
+                there = connection.execute(select(papers.c.id).where(papers.c.id.in_(part)))
+                rows += [
+                    {"paper_id": i, "fingerprint": fingerprint, "text_hash": text_hashes[i]}
+                    for i in there.scalars()
+                ]
+                had = select(func.count()).where(
+                    embedded.c.fingerprint == fingerprint, embedded.c.paper_id.in_(part)
+                )
+                before += connection.execute(had).scalar_one()
             if rows:
                 statement = insert(embedded)
                 connection.execute(
@@ -82,25 +148,27 @@ class VectorLog:
                     rows,
                 )
             _changed(connection)
+        return before
 
-    def forget(self, fingerprint: str, paper_ids: Sequence[str]) -> None:
-        """Notes that some papers' vectors are gone."""
-        query = delete(embedded).where(embedded.c.fingerprint == fingerprint)
-        with self._store.write() as connection:
-            for part in batched(paper_ids, MANY):
-                connection.execute(query.where(embedded.c.paper_id.in_(part)))
+    def forget_seqs(self, fingerprint: str, seqs: Sequence[int]) -> None:
+        """Notes that the vectors of some papers' present texts are gone."""
+        for part in batched(seqs, MANY):
+            of = select(papers.c.id).where(papers.c.seq.in_(part))
+            query = delete(embedded).where(
+                embedded.c.fingerprint == fingerprint, embedded.c.paper_id.in_(of)
+            )
+            with self._store.write() as connection:
+                connection.execute(query)
 
-    def forget_all(self) -> None:
-        """Notes that there are no vectors, whatever made them."""
+    def forget_all(self, fingerprint: str) -> None:
+        """Notes that there are no vectors of an embedder."""
         with self._store.write() as connection:
-            connection.execute(delete(embedded))
+            connection.execute(delete(embedded).where(embedded.c.fingerprint == fingerprint))
             _changed(connection)
 
     def generation(self) -> int:
         """Grows with each change of the vectors, by whichever process."""
-        query = select(counters.c.value).where(counters.c.name == "vectors")
-        with self._store.read() as connection:
-            return connection.execute(query).scalar() or 0
+        return self._store.glance("SELECT value FROM counters WHERE name = 'vectors'") or 0
 
 
 def _changed(connection: Connection) -> None:

@@ -7,19 +7,24 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from curator.catalog import Filters
+    from curator.filters import Filters
 
 __all__ = [
     "AsJson",
     "Author",
     "Category",
+    "Liked",
     "MaxCalls",
     "MaxMinutes",
     "MaxTokens",
     "ModelName",
     "Since",
+    "Source",
     "TagName",
+    "Unread",
     "Until",
+    "Venue",
+    "Where",
     "filters_of",
 ]
 
@@ -33,14 +38,45 @@ ModelName = Annotated[
         show_default=False,
     ),
 ]
-Since = Annotated[str | None, typer.Option(help="Only papers of this day (2024-11-05) or later.")]
-Until = Annotated[str | None, typer.Option(help="Only papers of this day or earlier.")]
+Since = Annotated[
+    str | None,
+    typer.Option(
+        help="Only papers of this day or later: 2024-11-05, 2026-W47, 2026-11, 2w, yesterday."
+    ),
+]
+Until = Annotated[
+    str | None,
+    typer.Option(help="Only papers of this day (or the last one of a month) or earlier."),
+]
 TagName = Annotated[list[str] | None, typer.Option("--tag", help="Only papers with this tag.")]
 Category = Annotated[
     list[str] | None,
     typer.Option("--category", help="Only papers of this arXiv category; several are or-ed."),
 ]
 Author = Annotated[str | None, typer.Option(help="Only papers by an author of this name.")]
+Venue = Annotated[
+    list[str] | None,
+    typer.Option("--venue", help="Only papers with this in their venue; several are or-ed."),
+]
+Source = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--source",
+        help="Only what came from this file, address or feed, or from all that have this in "
+        "their name; several are or-ed.",
+    ),
+]
+Unread = Annotated[bool, typer.Option("--unread", help="Only papers not marked by `curator read`.")]
+Liked = Annotated[bool, typer.Option("--liked", help="Only papers marked by `curator like`.")]
+Where = Annotated[
+    str | None,
+    typer.Option(
+        "--where",
+        help="A condition: tag: category: author: venue: source: since: until: day: id: with a "
+        'word or a "quoted text", liked, disliked, read, unread; and, or, not, ( ). '
+        "'tag:rag and since:2w and not author:\"Ada Low\"'",
+    ),
+]
 MaxCalls = Annotated[
     int | None, typer.Option(min=0, help="Stop (exit 4) after so many model calls.")
 ]
@@ -59,17 +95,24 @@ def filters_of(
     categories: list[str] | None = None,
     author: str | None = None,
     paper_ids: tuple[str, ...] = (),
+    *,
+    venues: list[str] | None = None,
+    sources: list[str] | None = None,
+    unread: bool = False,
+    liked: bool = False,
+    where: str | None = None,
 ) -> Filters:
     """Filters from options.
 
     Raises:
-        UsageError: a day is no day, or the period is the wrong way round.
+        UsageError: a day is no day, the period is the wrong way round, or the condition cannot
+            be read.
     """
-    from curator.catalog import Filters
     from curator.digest.period import day_of
     from curator.errors import UsageError
+    from curator.filters import Filters
 
-    first, last = day_of(since, "--since"), day_of(until, "--until")
+    first, last = day_of(since, "--since"), day_of(until, "--until", last=True)
     if first and last and first > last:
         raise UsageError(f"--since {first} is after --until {last}.")
     return Filters(
@@ -79,4 +122,9 @@ def filters_of(
         categories=tuple(categories or ()),
         author=author,
         paper_ids=paper_ids,
+        venues=tuple(venues or ()),
+        sources=tuple(sources or ()),
+        unread=unread,
+        liked=liked,
+        where=where,
     )
