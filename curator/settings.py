@@ -38,6 +38,9 @@ class Settings(BaseSettings):
     embedding: str = Field("local", description="local, local:NAME, openai:MODEL")
     reranker: str = Field("local", description="local, local:NAME, or none")
 
+    chroma_url: str | None = Field(None, description="a Chroma server that holds the vectors")
+    chroma_token: SecretStr | None = Field(None, description="what it asks for, as a bearer token")
+
     openai_base_url: str | None = Field(
         None, validation_alias="OPENAI_BASE_URL", description="an OpenAI-compatible server"
     )
@@ -50,6 +53,7 @@ class Settings(BaseSettings):
 
     context_tokens: int = Field(4096, ge=512, description="context of the local model")
     threads: int | None = Field(None, ge=1, description="threads of the local models; all cores")
+    device: str = Field("auto", description="auto, cpu, cuda, ...: where papers are embedded")
 
     prompts: Path | None = Field(None, description="a folder whose prompts replace the built-in")
     taxonomy: Path | None = Field(None, description="a taxonomy file instead of the built-in")

@@ -103,7 +103,7 @@ def _embed(library: Library) -> None:
     for start in range(0, len(papers), 128):
         part = papers[start : start + 128]
         vectors = embedder.embed([embedding_text(paper) for paper in part])
-        library.vectors.add([p.id for p in part], vectors, [p.text_hash for p in part])
+        library.vectors.add(part, vectors)
     ours = len(papers) / (time.perf_counter() - started)
     _row("embed and store (bare: onnxruntime, sorted)", ours, bare, "papers/s")
 
