@@ -11,7 +11,6 @@
     │   ├── WeightsMissing      exit 3   model weights were never pulled
     │   ├── WeightsCorrupt      exit 3   a file's hash is not the pinned one
     │   ├── ServerUnavailable   exit 3   a model server does not answer
-    │   ├── IndexMismatch       exit 3   an index was built by another recipe
     │   └── StorageError        exit 3   the home is read-only, full or damaged
     ├── FetchError              exit 1   a server did not give what it should
     │   └── AddressRefused      exit 2   an address that is not fetched on principle
@@ -30,7 +29,6 @@ __all__ = [
     "BudgetExhausted",
     "CuratorError",
     "FetchError",
-    "IndexMismatch",
     "InputError",
     "MissingError",
     "ModelError",
@@ -100,10 +98,6 @@ class ServerUnavailable(MissingError):
     """A model server that does not answer, or refuses the key."""
 
     retryable = True
-
-
-class IndexMismatch(MissingError):
-    """An index that was built by another embedding model or text recipe."""
 
 
 class StorageError(MissingError):

@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from curator.embedding import Embedder
     from curator.fetch import Fetcher
     from curator.index.vectors import VectorIndex
+    from curator.paper import Paper
+    from curator.query import ParsedQuery
+    from curator.reranking import Reranker
     from curator.retrieval import Hit, HybridRetriever, Mode
     from curator.sources.base import Feed
 
@@ -56,8 +59,9 @@ class Shelf:
         self.notify: Notify = notify or (lambda _: None)
         self.progress: Progress = progress or (lambda _what, _done, _of: None)
         self._said: set[str] = set()
+        self._formers: dict[str, tuple[Embedder, VectorIndex] | None] = {}
         self.catalog = Catalog(self.home.catalog)
-        self.lexical = LexicalIndex(self.home.lexical, self.catalog.papers)
+        self.lexical = LexicalIndex(self.home.lexical, self.catalog.papers, self.notify)
 
     @classmethod
     def open(cls, home: str | Path | None = None, **options: Any) -> Self:
@@ -82,23 +86,72 @@ class Shelf:
     def close(self) -> None:
         if "vectors" in self.__dict__:
             self.vectors.close()
+        for former in self._formers.values():
+            if former is not None:
+                former[1].close()
         self.catalog.close()
 
     @cached_property
     def embedder(self) -> Embedder:
         from curator.embedding import open_embedder
 
-        return open_embedder(self.settings)
+        return open_embedder(self.settings, self.notify)
 
     @cached_property
     def vectors(self) -> VectorIndex:
+        return self._vectors_of(self.embedder.fingerprint)
+
+    def _vectors_of(self, fingerprint: str) -> VectorIndex:
         from curator.index.vectors import VectorIndex
 
-        return VectorIndex(self.home.vectors, self.catalog.vectors, self.embedder.fingerprint)
+        token = self.settings.chroma_token
+        return VectorIndex(
+            self.home.vectors,
+            self.catalog.vectors,
+            fingerprint,
+            url=self.settings.chroma_url,
+            token=token.get_secret_value() if token else None,
+        )
 
-    def _notify_once(self, text: str) -> None:
-        if text not in self._said:
-            self._said.add(text)
+    def _serving(self) -> tuple[Embedder, VectorIndex]:
+        """The embedder that answers, with its vectors: the one that is set, but a former one as
+        long as that has made more vectors."""
+        counts = self.catalog.vectors.counts()
+        wanted = self.embedder.fingerprint
+        most = max(counts, key=lambda fingerprint: counts[fingerprint], default=wanted)
+        if counts.get(most, 0) <= counts.get(wanted, 0):
+            return self.embedder, self.vectors
+        former = self._former(most)
+        if former is None:
+            return self.embedder, self.vectors
+        self._notify_once(
+            f"serving {most}",
+            f"{self.embedder.name} has made vectors of {counts.get(wanted, 0):,} papers; until it "
+            f"has made as many as {former[0].name} ({counts[most]:,}), those serve. "
+            "`curator index` goes on.",
+        )
+        return former
+
+    def _former(self, fingerprint: str) -> tuple[Embedder, VectorIndex] | None:
+        """An embedder that was used before, if it can still be had, with its vectors."""
+        if fingerprint not in self._formers:
+            from curator.embedding import open_embedder
+            from curator.errors import CuratorError
+
+            self._formers[fingerprint] = None
+            name = fingerprint.partition(";")[0].split(" ")[0]
+            try:
+                chosen = self.settings.model_copy(update={"embedding": name})
+                embedder = open_embedder(chosen)
+            except CuratorError:
+                return None
+            if embedder.fingerprint == fingerprint:
+                self._formers[fingerprint] = (embedder, self._vectors_of(fingerprint))
+        return self._formers[fingerprint]
+
+    def _notify_once(self, about: str, text: str) -> None:
+        if about not in self._said:
+            self._said.add(about)
             self.notify(text)
 
     def _lock(self) -> AbstractContextManager[None]:
@@ -213,6 +266,7 @@ class Shelf:
                 self.embedder,
                 self._lock,
                 lambda n, of: self.progress("embedded", n, of),
+                self.notify,
             )
         except WeightsMissing as error:
             if rebuild:
@@ -222,48 +276,118 @@ class Shelf:
             )
         return done
 
+    def prune(self) -> list[str]:
+        """Deletes the vectors of former embedders, which do not serve any more; what they were."""
+        serving, _ = self._serving()
+        with self._lock():
+            return self.vectors.prune([serving.fingerprint])
+
     # ---------------------------------------------------------------- finding
 
     def search(
         self,
-        query: str,
+        query: str | ParsedQuery,
         limit: int = 10,
         filters: Filters | None = None,
         mode: Mode | None = None,
+        *,
+        diverse: bool = False,
+        rerank_seconds: float = 0.0,
+        once: bool = False,
     ) -> list[Hit]:
         """Papers for a query, best first. Without ``mode``: hybrid, or by words alone where
-        no embedding weights are there (said by ``notify``)."""
-        return self._retriever(mode).search(query, limit, filters, mode or "hybrid")
+        no embedding weights are there (said by ``notify``). ``once``: the process asks only
+        this, so nothing is opened that pays off later (`HybridRetriever`).
 
-    def _retriever(self, mode: Mode | None, *, need_vectors: bool = False) -> HybridRetriever:
+        A text is words and nothing else; `curator.query.parse_query` reads fields, phrases and
+        what is not wanted.
+        """
+        return self._retriever(mode, once=once).search(
+            query,
+            limit,
+            filters,
+            mode or "hybrid",
+            diverse=diverse,
+            rerank_seconds=rerank_seconds,
+        )
+
+    def similar(
+        self, paper: Paper, limit: int = 10, filters: Filters | None = None, *, once: bool = False
+    ) -> list[Hit]:
+        """Papers like one, without that one."""
+        return self._retriever(None, once=once).similar(paper, limit, filters)
+
+    def _retriever(
+        self, mode: Mode | None, *, need_vectors: bool = False, once: bool = False
+    ) -> HybridRetriever:
         from curator.retrieval import HybridRetriever
 
         self._freshen_words()
+        parts: dict[str, Any] = {"facets": self.catalog.facets}
         if mode == "lexical":
-            return HybridRetriever(self.catalog.papers, self.lexical)
+            return HybridRetriever(self.catalog.papers, self.lexical, **parts)
         try:
-            embedder = self.embedder
+            embedder, vectors = self._serving()
         except MissingError as error:
             if mode is not None or need_vectors:
                 raise
-            self._notify_once(f"Searching by words only: {error}")
-            return HybridRetriever(self.catalog.papers, self.lexical)
-        with free_lock(self.home.write_lock) as free:
-            if free:
-                self.vectors.heal()
-        missing = self.catalog.vectors.missing_count(self.vectors.fingerprint)
-        if 0 < missing <= EMBED_BEFORE_SEARCH:
-            sync_vectors(self.catalog, self.vectors, embedder, self._lock)
-        elif missing > 0:
+            self._notify_once("words only", f"Searching by words only: {error}")
+            return HybridRetriever(self.catalog.papers, self.lexical, **parts)
+        self._freshen_vectors(embedder, vectors)
+        return HybridRetriever(
+            self.catalog.papers,
+            self.lexical,
+            vectors,
+            embedder,
+            reranker=lambda: self.reranker,
+            exact=once,
+            **parts,
+        )
+
+    @cached_property
+    def reranker(self) -> Reranker | None:
+        """The cross-encoder that may have a say in the order of papers."""
+        from curator.reranking import open_reranker
+
+        return open_reranker(self.settings)
+
+    def _freshen_vectors(self, embedder: Embedder, vectors: VectorIndex) -> None:
+        """Mends what is wrong and makes the few vectors that are missing, unless another
+        process is at it: readers do not wait."""
+        missing = self.catalog.vectors.missing_count(vectors.fingerprint)
+        few = missing <= EMBED_BEFORE_SEARCH and vectors is self.vectors
+        if (missing and few) or not vectors.is_sound():
+            with free_lock(self.home.write_lock) as free:
+                if free and not vectors.is_sound():
+                    vectors.heal()
+                if free and few:
+                    self._embed_few(embedder, vectors)
+        if missing and not few:
             self._notify_once(
-                f"{missing} papers have no vector of their present text yet and are found by "
-                "their words (or by a former text); `curator index` makes them."
+                "missing",
+                f"{missing:,} papers have no vector of their present text yet and are found by "
+                "their words; `curator index` makes them.",
             )
-        return HybridRetriever(self.catalog.papers, self.lexical, self.vectors, embedder)
+
+    def _embed_few(self, embedder: Embedder, vectors: VectorIndex) -> None:
+        """Not all that is missing, as `index` does: more may come in all the time, and whoever
+        embeds it may wait for the lock that is held here."""
+        from curator.embedding.bulk import embed_pages
+
+        papers = self.catalog.vectors.missing(vectors.fingerprint)[:EMBED_BEFORE_SEARCH]
+        for made in embed_pages(embedder, [papers], lambda: None):
+            if made.rows is not None:
+                vectors.add(made.papers, made.rows)
 
     def _freshen_words(self) -> None:
         """Takes in what is new, unless another process is at it: readers do not wait."""
         if self.lexical.behind():
             with free_lock(self.home.write_lock) as free:
-                if free or not self.lexical.count():  # nothing to search yet: wait for it
-                    sync_words(self.lexical, nullcontext if free else self._lock)
+                if free:
+                    sync_words(self.lexical, nullcontext)
+                elif not self.lexical.count():
+                    self._notify_once(
+                        "no words",
+                        "Another curator process is making the word index; until it is done, "
+                        "nothing is found by words.",
+                    )

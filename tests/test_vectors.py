@@ -7,12 +7,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from fakes import DIMENSIONS, FakeEmbedder, add, many, paper, record
+from fakes import FakeEmbedder, add, many, paper, record
+from numpy.typing import NDArray
 
 from curator.catalog import Catalog
 from curator.embedding import embedding_text
-from curator.errors import IndexMismatch
-from curator.index.vectors import EXACT_BELOW, VectorIndex
+from curator.index.vectors import VectorIndex
 from curator.indexing import sync_vectors
 from curator.locks import writer_lock
 
@@ -36,13 +36,29 @@ class Shelf:
         )
 
     def find(
-        self, query: str, limit: int = 5, index: VectorIndex | None = None, **options: set[str]
+        self,
+        query: str,
+        limit: int = 5,
+        index: VectorIndex | None = None,
+        *,
+        allowed: set[str] | None = None,
+        exact: bool = False,
     ) -> list[str]:
-        hits = (index or self.index).search(self.embedder.embed_query(query), limit, **options)
-        assert hits == sorted(hits, key=lambda hit: (-hit[1], hit[0]))
-        assert all(-1.001 <= score <= 1.001 for _, score in hits)
-        found = self.catalog.papers.get(i for i, _ in hits)
-        return [p.title for p in found.values()]
+        """Titles; ``allowed`` are titles, too."""
+        mask = None if allowed is None else self.mask(allowed)
+        seqs, scores = (index or self.index).search(
+            self.embedder.embed_query(query), limit, mask, exact=exact
+        )
+        assert sorted(scores, reverse=True) == list(scores)
+        assert all(-1.001 <= score <= 1.001 for score in scores)
+        titles = {p.seq: p.title for p in self.catalog.papers.select()}
+        return [titles[seq] for seq in seqs.tolist() if seq in titles]
+
+    def mask(self, titles: set[str]) -> NDArray[np.bool_]:
+        mask = np.zeros(self.catalog.papers.last_seq() + 1, np.bool_)
+        for p in self.catalog.papers.select():
+            mask[p.seq] = p.title in titles
+        return mask
 
 
 @pytest.fixture
@@ -68,35 +84,43 @@ def test_near_texts_are_found_first(shelf: Shelf) -> None:
 def test_similarity_is_the_cosine(shelf: Shelf) -> None:
     (owl,) = [p for p in shelf.catalog.papers.select() if p.title == "Owls at night"]
     vector = shelf.embedder.embed([embedding_text(owl)])[0]
-    ((paper_id, score),) = shelf.index.search(vector, 1)
-    assert paper_id == owl.id
-    assert score == pytest.approx(1, abs=1e-5)
+    for exact in (False, True):
+        (seq,), (score,) = shelf.index.search(vector, 1, exact=exact)
+        assert seq == owl.seq
+        assert score == pytest.approx(1, abs=1e-5)
     stored = shelf.index.vectors([owl, paper(title="Unknown")])
     assert set(stored) == {owl.id}
     assert np.allclose(stored[owl.id], vector, atol=1e-6)
 
 
 def test_only_allowed_papers_are_found(shelf: Shelf) -> None:
-    ids = {p.title: p.id for p in shelf.catalog.papers.select()}
-    assert shelf.find("owls", allowed={ids["Bats in caves"]}) == ["Bats in caves"]
+    assert shelf.find("owls", allowed={"Bats in caves"}) == ["Bats in caves"]
     assert shelf.find("owls", allowed=set()) == []
-    assert shelf.find("owls", allowed={"unknown"}) == []
-    assert len(shelf.find("owls", allowed={*ids.values(), "unknown"})) == 3
+    assert shelf.find("owls", allowed={"Bats in caves", "Owls at night"}) == [
+        "Owls at night",
+        "Bats in caves",
+    ]
+    for size in (0, 1, 100_000):  # masks of another length than the index
+        mask = np.ones(size, np.bool_)
+        seqs, _ = shelf.index.search(shelf.embedder.embed_query("owls"), 5, mask)
+        assert len(seqs) == (3 if size > 3 else 0)
 
 
-def test_large_sets_of_allowed_papers_are_searched_to_the_end(
-    shelf: Shelf, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("curator.index.vectors.EXACT_BELOW", 10)
-    add(shelf.catalog, *many(120))
+@pytest.mark.parametrize("share", [0.02, 0.1, 0.5, 1.0])
+def test_masks_give_what_comparing_all_gives(shelf: Shelf, share: float) -> None:
+    add(shelf.catalog, *many(400))
     shelf.sync()
-    near_last = [p for p in shelf.catalog.papers.select() if p.title.startswith("Study")][:60]
-    allowed = {p.id for p in near_last}
-    found = shelf.index.search(shelf.embedder.embed_query("owls see at night"), 60, allowed)
-    assert {i for i, _ in found} == allowed
-    (first, *_) = shelf.index.search(shelf.embedder.embed_query("owls"), 3, {*allowed, "unknown"})
-    assert first[0] in allowed
-    assert EXACT_BELOW > 10
+    papers = shelf.catalog.papers.select()
+    rows = shelf.embedder.embed([embedding_text(p) for p in papers])
+    random = np.random.default_rng(4)
+    for query in ("owls see at night", "study of topic 7", "bread"):
+        vector = shelf.embedder.embed_query(query)
+        mask = random.random(shelf.catalog.papers.last_seq() + 1) < share
+        seqs, scores = shelf.index.search(vector, 10, mask)
+        inside = [(-float(row @ vector), p.seq) for p, row in zip(papers, rows, strict=True)]
+        wanted = sorted(pair for pair in inside if mask[pair[1]])[:10]
+        assert scores == pytest.approx([-score for score, _ in wanted], abs=1e-6)
+        assert len(set(seqs.tolist()) & {seq for _, seq in wanted}) >= len(wanted) - 1  # a tie
 
 
 def test_a_changed_text_replaces_its_vector(shelf: Shelf) -> None:
@@ -147,9 +171,68 @@ def test_killed_between_chunks_goes_on(shelf: Shelf, monkeypatch: pytest.MonkeyP
 
 def test_vectors_without_an_account_are_made_again(shelf: Shelf) -> None:
     """Killed after Chroma's write and before the catalog's."""
-    shelf.catalog.vectors.forget("fake 32d", [shelf.catalog.papers.select()[0].id])
+    shelf.catalog.vectors.forget_seqs("fake 32d", [shelf.catalog.papers.select()[0].seq])
+    assert not shelf.index.is_sound()
     assert shelf.sync() == 1
+    assert shelf.index.is_sound()
     assert shelf.index.count() == 3
+
+
+def test_a_lost_mirror_is_copied_from_chroma(shelf: Shelf) -> None:
+    before = shelf.find("owls see at night", exact=True)
+    shelf.index.close()
+    shutil.rmtree(shelf.folder / "vectors-mirror")
+    fresh = shelf.open()
+    assert not fresh.is_sound()
+    shelf.embedder.texts.clear()
+    assert shelf.sync(fresh) == 0
+    assert shelf.embedder.texts == []
+    assert shelf.find("owls see at night", index=fresh, exact=True) == before
+
+
+@pytest.mark.parametrize("file", ["rows.f32", "marks.u32", "signs-*.u8", "mean-*.f32", "shape.json"])
+@pytest.mark.parametrize("content", [None, b"", b"garbage"])
+def test_a_damaged_mirror_heals(shelf: Shelf, file: str, content: bytes | None) -> None:
+    shelf.index.close()
+    (path,) = (shelf.folder / "vectors-mirror").glob(f"*/{file}")
+    if content is None:
+        path.unlink()
+    else:
+        path.write_bytes(content)
+    fresh = shelf.open()
+    assert shelf.sync(fresh) == 0
+    assert shelf.find("owls see at night", index=fresh, exact=True)[0] == "Owls at night"
+    assert len(shelf.find("owls", index=fresh)) == 3
+
+
+def test_the_vectors_of_the_first_release_are_taken_over(shelf: Shelf) -> None:
+    """Its collection was named otherwise, and its records by the papers' ids."""
+    import chromadb
+    from chromadb.config import Settings
+
+    papers = shelf.catalog.papers.select()
+    rows = shelf.embedder.embed([embedding_text(p) for p in papers])
+    shelf.index.close()
+    shutil.rmtree(shelf.folder / "vectors")
+    shutil.rmtree(shelf.folder / "vectors-mirror")
+    client = chromadb.PersistentClient(
+        path=str(shelf.folder / "vectors"), settings=Settings(anonymized_telemetry=False)
+    )
+    old = client.create_collection(
+        "papers", metadata={"fingerprint": "fake 32d"}, embedding_function=None
+    )
+    old.add(
+        ids=[p.id for p in papers] + ["gone"],
+        embeddings=np.concatenate([rows, rows[:1]]),
+        metadatas=[{"text_hash": p.text_hash} for p in papers] + [{"text_hash": "x"}],  # type: ignore[arg-type]
+    )
+    fresh = shelf.open()
+    shelf.embedder.texts.clear()
+    assert shelf.sync(fresh) == 0
+    assert shelf.embedder.texts == []
+    assert fresh.count() == 3
+    for exact in (False, True):
+        assert shelf.find("bread rise yeast", index=fresh, exact=exact)[0] == "Bread and yeast"
 
 
 def test_another_index_on_the_same_folder_is_seen(shelf: Shelf) -> None:
@@ -176,9 +259,26 @@ def test_papers_that_were_joined_leave_no_vector_behind(shelf: Shelf) -> None:
     assert shelf.find("owls see at night")[0] == "Owls at night"
 
 
-def test_a_deleted_folder_heals(shelf: Shelf) -> None:
-    shelf.index._close()
-    shutil.rmtree(shelf.folder / "vectors")
+@pytest.mark.parametrize("lost", ["damaged", "deleted"])
+def test_a_lost_chroma_is_filled_from_the_mirror(shelf: Shelf, lost: str) -> None:
+    shelf.index.close()
+    for file in list((shelf.folder / "vectors").rglob("*")):
+        if file.is_file():
+            file.write_bytes(b"garbage" * 100)
+    if lost == "deleted":
+        shutil.rmtree(shelf.folder / "vectors")
+    fresh = shelf.open()
+    shelf.embedder.texts.clear()
+    assert shelf.sync(fresh) == 0
+    assert shelf.embedder.texts == []
+    assert fresh.count() == 3
+    assert shelf.find("owls see at night", index=fresh)[0] == "Owls at night"
+
+
+def test_what_both_have_lost_is_made_again(shelf: Shelf) -> None:
+    shelf.index.close()
+    for folder in ("vectors", "vectors-mirror"):
+        shutil.rmtree(shelf.folder / folder)
     fresh = shelf.open()
     fresh.heal()
     assert shelf.catalog.vectors.done("fake 32d") == {}
@@ -186,29 +286,51 @@ def test_a_deleted_folder_heals(shelf: Shelf) -> None:
     assert shelf.find("owls see at night", index=fresh)[0] == "Owls at night"
 
 
-def test_damaged_files_heal(shelf: Shelf) -> None:
-    shelf.index._close()
-    for file in (shelf.folder / "vectors").rglob("*"):
-        if file.is_file():
-            file.write_bytes(b"garbage" * 100)
-    fresh = shelf.open()
-    assert shelf.sync(fresh) == 3
-    assert shelf.find("owls see at night", index=fresh)[0] == "Owls at night"
-
-
-def test_another_embedder_is_an_error_until_the_index_is_cleared(shelf: Shelf) -> None:
+def test_another_embedder_builds_beside_the_first(shelf: Shelf) -> None:
     other = shelf.open("another 32d")
-    for call in (other.count, other.heal, lambda: other.search(np.ones(DIMENSIONS, np.float32), 3)):
-        with pytest.raises(IndexMismatch, match="another embedder") as caught:
-            call()
-    assert "--rebuild" in str(caught.value)
-    assert shelf.find("owls see at night")[0] == "Owls at night"  # nothing was harmed
-    other.clear()
     assert other.count() == 0
     assert shelf.sync(other) == 3
-    assert shelf.find("owls see at night", index=other)[0] == "Owls at night"
-    # What the catalog says is what is there.
+    for index in (shelf.index, other):
+        assert index.is_sound()
+        assert shelf.find("owls see at night", index=index)[0] == "Owls at night"
+    assert shelf.catalog.vectors.counts() == {"fake 32d": 3, "another 32d": 3}
+    assert other.prune(keep=()) == ["fake 32d"]
     assert shelf.catalog.vectors.counts() == {"another 32d": 3}
+    assert shelf.find("owls see at night", index=other)[0] == "Owls at night"
+    assert shelf.open().count() == 0
+    assert len(list((shelf.folder / "vectors-mirror").iterdir())) == 1
+
+
+def test_clearing_one_embedder_leaves_the_other(shelf: Shelf) -> None:
+    other = shelf.open("another 32d")
+    shelf.sync(other)
+    other.clear()
+    assert other.count() == 0 and other.is_sound()
+    assert shelf.find("owls see at night")[0] == "Owls at night"
+    assert shelf.catalog.vectors.counts() == {"fake 32d": 3}
+    shelf.index.clear()
+    assert shelf.catalog.vectors.counts() == {}
+    assert shelf.sync() == 3
+    assert shelf.find("owls see at night")[0] == "Owls at night"
+
+
+def test_what_others_add_is_seen_without_opening_chroma_again(
+    shelf: Shelf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In one process two clients share Chroma; so the first is made blind to the second."""
+    other = shelf.open()
+    assert shelf.find("foxes walk by day", index=other)
+    opened: list[int] = []
+    monkeypatch.setattr(other, "_connect", lambda: opened.append(1))
+    add(shelf.catalog, record("Foxes by day", "Foxes walk by day."))
+    shelf.sync()
+    found = other.search(shelf.embedder.embed_query("foxes walk by day"), 4)
+    assert len(set(found[0].tolist())) == len(found[0]) == 4
+    assert shelf.find("foxes walk by day", index=other)[0] == "Foxes by day"
+    assert opened == []
+    monkeypatch.undo()
+    monkeypatch.setattr("curator.index.vectors.REOPEN_AFTER", 0)
+    assert shelf.find("foxes walk by day", index=other)[0] == "Foxes by day"
 
 
 def test_an_empty_index(catalog: Catalog, tmp_path: Path) -> None:

@@ -1,34 +1,61 @@
 """The vector index. The only file that imports chromadb.
 
-Chroma holds one collection, whose metadata says which embedder filled it. The catalog keeps
-account of what should be in it (``catalog.vectors``); where the two differ, what is missing
-is embedded again. Vectors are always passed in: Chroma's default embedder would download.
+Each embedder has a collection of its own in Chroma (in a folder of the library, or on a server),
+whose metadata says which embedder filled it; its records are named by the number of the text
+(`Paper.seq`) that the vector is of. The catalog keeps account of what should be there
+(``catalog.vectors``); where the two differ, what is missing is embedded again. Vectors are
+always passed in: Chroma's default embedder would download.
+
+Beside each collection lies its mirror (`curator.index.mirror`), which answers what Chroma is
+slow at: filtered questions, and what another process has added since this one opened Chroma.
+It answers in Chroma's place, too, while that is being made anew, or is damaged, as it may be when
+a process is killed. Readers make and delete nothing; who writes holds the writer's lock.
 """
 
 from __future__ import annotations
 
 import functools
-import shutil
+import hashlib
 import sys
-from collections.abc import Callable, Sequence, Set
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from threading import RLock
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 
-from curator.batches import batched
 from curator.catalog import VectorLog
-from curator.errors import IndexMismatch, StorageError
+from curator.errors import CuratorError
+from curator.index.agreement import agree, take_over, upsert
+from curator.index.failures import (
+    ANSWER_SECONDS,
+    address_of,
+    folder_failed,
+    is_storage,
+    persist,
+    require_answer,
+    server_failed,
+)
+from curator.index.place import Place, WriteMark
 from curator.paper import Paper
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from curator.embedding import Vectors
+    from curator.index.mirror import Mirror
+
+    Found = tuple[NDArray[np.int64], NDArray[np.float32]]
 
 __all__ = ["VectorIndex"]
 
-COLLECTION = "papers"
-MAX_BATCH = 5_000  # Chroma takes at most 5,461 records a call (FACTS)
-EXACT_BELOW = 2_000  # so few allowed papers are compared one by one
-
+# So many vectors that others have added are compared one by one; with more, Chroma's index is
+# opened anew (which reads all of it).
+REOPEN_AFTER = 5_000
+# Neighbours that Chroma looks at for one question. Of the nearest 100 among 100,000 papers, 100
+# find .96 and 200 find .99 (evals.search).
+EF_SEARCH = 200
+_FIRST_COLLECTION = "papers"  # of the first releases, whose records are named by paper ids
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -37,12 +64,18 @@ R = TypeVar("R")
 def _alone(
     method: Callable[Concatenate[VectorIndex, P], R],
 ) -> Callable[Concatenate[VectorIndex, P], R]:
-    """One thread at a time: the client may be opened anew in the middle of any call."""
+    """One thread at a time: the client may be opened anew in the middle of any call. What goes
+    wrong in Chroma or the files is said in the reader's words."""
 
     @functools.wraps(method)
     def guarded(index: VectorIndex, /, *args: P.args, **kwargs: P.kwargs) -> R:
         with index._guard:
-            return method(index, *args, **kwargs)
+            try:
+                return method(index, *args, **kwargs)
+            except CuratorError:
+                raise
+            except Exception as error:
+                raise index._trouble(error) from error
 
     return guarded
 
@@ -50,209 +83,368 @@ def _alone(
 class VectorIndex:
     """Vectors of the papers of one library, made by the embedder with ``fingerprint``.
 
+    ``path`` is the folder of all vectors of the library; ``url`` a Chroma server that holds
+    the collections instead of that folder, ``token`` what it asks for.
+
     Raises:
-        IndexMismatch: the collection was filled by another embedder.
         StorageError: the folder cannot be used.
+        ServerUnavailable: the server does not answer.
     """
 
-    def __init__(self, path: Path, log: VectorLog, fingerprint: str) -> None:
+    def __init__(
+        self,
+        path: Path,
+        log: VectorLog,
+        fingerprint: str,
+        *,
+        url: str | None = None,
+        token: str | None = None,
+    ) -> None:
         self._path = path
+        self._place = Place(path)
         self._log = log
         self.fingerprint = fingerprint
+        self._url, self._token = url, token
+        self._key = hashlib.sha256(fingerprint.encode()).hexdigest()[:12]
+        self._mirrors = path.with_name(path.name + "-mirror")
+        self._writing = WriteMark(None if url else self._mirrors / f"{self._key}.writing")
+        self._mirror: Mirror | None = None
+        self._mirrored = -1  # the generation that the mirror was last mapped at
+        self._client: Any = None
+        self._opened: Path | None = None  # the folder of the client
         self._collection: Any = None
-        self._generation = -1
+        self._generation = -1  # that the open client has
+        self._counted: tuple[object, int] = (None, 0)
+        self._damaged = False  # Chroma's files, as they were at that generation
         self._guard = RLock()  # an API model's answers are worked on in several threads
 
     # ------------------------------------------------------------------ state
 
     @_alone
     def heal(self) -> None:
-        """Forgets in the catalog's account what Chroma has lost (its folder was deleted, or
-        the machine died between the two writes), so that it is made again; and takes out of
-        Chroma what the catalog knows no more (papers that were joined to others).
+        """Makes the three agree (`curator.index.agreement`). The caller holds the writer's lock."""
+        persist(self._mend, self._is_lost)
 
-        The caller holds the writer's lock.
-        """
-        if self.count() == self._log.done_count(self.fingerprint):
-            return
-        present = set(self._open().get(include=[])["ids"])
-        known = self._log.done(self.fingerprint)
-        self._log.forget(self.fingerprint, [i for i in known if i not in present])
-        gone = sorted(present - known.keys())
-        for part in batched(gone, MAX_BATCH):
-            self._open().delete(ids=part)
-        if gone:
-            self._log.mark(self.fingerprint, {})  # so that other processes look again
-            self._generation = self._log.generation()
+    def _mend(self) -> None:
+        collection = self._writable()
+        former = self._named(_FIRST_COLLECTION)
+        if former is not None and (former.metadata or {}).get("fingerprint") == self.fingerprint:
+            with self._writing.set():
+                take_over(former, collection, self._log)
+            self._client.delete_collection(_FIRST_COLLECTION)
+        if not self.is_sound():
+            agree(collection, self._mapped(), self._log, self.fingerprint, self._writing)
+            self._generation = self._mirrored = self._log.generation()
+
+    @_alone
+    def is_sound(self) -> bool:
+        """Whether the mirror, and Chroma where it is open, have as many vectors as the
+        catalog says. Costs some milliseconds."""
+        known = self._log.done_count(self.fingerprint)
+        if self._damaged or self._writing.left() or len(self._mapped()) != known:
+            return False
+        try:
+            return self._collection is None or self._total() == known
+        except Exception as error:
+            if self._is_lost(error):
+                return False
+            if self._url:
+                raise
+            self._close()  # locked, or the disk is full: whoever writes will say so
+            return True
 
     @_alone
     def count(self) -> int:
-        return int(self._open().count())
+        """Vectors in Chroma's collection; 0 if there is none."""
+        return self._total()
+
+    def _total(self) -> int:
+        collection = self._readable()
+        return int(collection.count()) if collection else 0
 
     # ---------------------------------------------------------------- writing
 
     @_alone
-    def add(self, ids: Sequence[str], vectors: Vectors, text_hashes: Sequence[str]) -> None:
-        """Stores vectors of shape (ids, dimensions); replaces those that were there.
+    def add(self, papers: Sequence[Paper], vectors: Vectors) -> None:
+        """Stores the vectors of papers' present texts, of shape (papers, dimensions).
 
         The caller holds the writer's lock.
         """
-        try:
-            try:
-                self._upsert(ids, vectors, text_hashes)
-            except Exception as error:
-                if "readonly" not in str(error):
-                    raise
-                self._close()  # another process has rebuilt the index: these files are gone
-                self._upsert(ids, vectors, text_hashes)
-        except Exception as error:
-            raise self._trouble(error) from error
-        self._log.mark(self.fingerprint, dict(zip(ids, text_hashes, strict=True)))
-        self._generation = self._log.generation()
+        seqs = [paper.seq for paper in papers]
+        lost = persist(lambda: self._store(seqs, vectors), self._is_lost)
+        # Followed by a mark in the account, which makes this generation the present one.
+        self._mapped().write(seqs, vectors, self._log.generation() + 1)
+        restated = self._log.mark(self.fingerprint, {p.id: p.text_hash for p in papers})
+        self._generation = self._mirrored = self._log.generation()
+        if restated or lost:
+            self.heal()  # takes out the vectors of the former texts, brings back what was lost
 
-    def _upsert(self, ids: Sequence[str], vectors: Vectors, text_hashes: Sequence[str]) -> None:
-        for part in batched(range(len(ids)), MAX_BATCH):
-            self._open().upsert(
-                ids=[ids[i] for i in part],
-                embeddings=vectors[part],
-                metadatas=[{"text_hash": text_hashes[i]} for i in part],
-            )
+    def _store(self, seqs: Sequence[int], vectors: Vectors) -> None:
+        collection = self._writable()
+        with self._writing.set():
+            upsert(collection, seqs, vectors)
 
     @_alone
     def clear(self) -> None:
-        """Throws the index away, whatever built it."""
+        """Throws this embedder's vectors away."""
+        self._mapped().drop()
+        if not self._url and set(self._log.counts()) <= {self.fingerprint}:
+            self._close()
+            self._place.renew()  # no other collection: rid of damaged files, too
+        else:
+            self._writable()
+            self._client.delete_collection(self._name())
         self._close()
-        shutil.rmtree(self._path, ignore_errors=True)
-        self._log.forget_all()
+        self._damaged = False
+        self._writing.clear()
+        self._log.forget_all(self.fingerprint)
 
     # --------------------------------------------------------------- searching
 
     @_alone
     def search(
-        self, vector: Vectors, limit: int, allowed: Set[str] | None = None
-    ) -> list[tuple[str, float]]:
-        """``(paper id, cosine similarity)``, best first, ``allowed`` papers only."""
-        total = self.count()
-        if not total or limit <= 0 or (allowed is not None and not allowed):
-            return []
+        self,
+        vector: Vectors,
+        limit: int,
+        allowed: NDArray[np.bool_] | None = None,
+        *,
+        exact: bool = False,
+    ) -> Found:
+        """The nearest texts: their numbers (`Paper.seq`) and cosines, best first.
+
+        ``allowed`` is a mask over numbers; with it, or where ``exact``, every vector that
+        counts is compared. Else Chroma's approximate index answers, together with what other
+        processes have added since it was opened; or, where Chroma has lost some or does not yet
+        know that some were taken out, the mirror.
+        """
+        import numpy as np
+
+        mirror = self._mapped()
+        if exact or allowed is not None or limit <= 0:
+            return mirror.search(vector, limit, allowed)
+        found = self._nearest(vector, limit, len(mirror))
+        if found is None or not mirror.has(found[0]).all():
+            return mirror.search(vector, limit)
+        numbers, scores = found
+        newer = mirror.newer_than(self._generation)
+        if len(newer):
+            more, theirs = mirror.search(vector, limit, among=newer)
+            fresh = ~np.isin(more, numbers)
+            numbers = np.concatenate([numbers, more[fresh]])
+            scores = np.concatenate([scores, theirs[fresh]])
+        order = np.lexsort((numbers, -scores))[:limit]
+        return numbers[order], scores[order]
+
+    def _nearest(self, vector: Vectors, limit: int, wanted: int) -> Found | None:
+        """What Chroma finds; None if it cannot be asked, or has fewer vectors than ``wanted``."""
+        import numpy as np
+
+        if not wanted:
+            return None
         try:
-            if allowed is None:
-                return self._query(vector, min(limit, total))
-            if len(allowed) <= EXACT_BELOW:
-                inside = [i for i in self._log.done(self.fingerprint) if i in allowed]
-                if not inside:
-                    return []
-                return self._query(vector, min(limit, len(inside)), ids=inside)
-            wanted = min(limit, len(allowed))
-            width = limit
-            while True:  # ask for more until enough of what comes is allowed
-                width = min(total, width * 4)
-                hits = [hit for hit in self._query(vector, width) if hit[0] in allowed]
-                if len(hits) >= wanted or width >= total:
-                    return hits[:limit]
+            collection = self._readable()
+            if collection is None or (total := self._known_total(collection)) < wanted:
+                return None
+            rows = collection.query(
+                query_embeddings=[vector], n_results=min(limit, total), include=["distances"]
+            )
         except Exception as error:
-            raise self._trouble(error) from error
+            if not self._is_lost(error):
+                if self._url:
+                    raise
+                self._close()  # locked, or the disk is full
+            return None
+        numbers = np.array([int(name) for name in rows["ids"][0]], np.int64)
+        return numbers, 1 - np.array(rows["distances"][0], np.float32)
+
+    def _known_total(self, collection: Any) -> int:
+        """How many vectors Chroma has. Counting takes it longer than finding the nearest, so it
+        is asked once after each change."""
+        key = (id(collection), self._generation, self._mirrored)
+        if self._counted[0] != key:
+            self._counted = key, int(collection.count())
+        return self._counted[1]
+
+    @_alone
+    def rows(self, seqs: NDArray[np.int64]) -> tuple[Vectors, NDArray[np.bool_]]:
+        """The vectors of texts by number, of shape (seqs, dimensions), and which are there."""
+        return self._mapped().take(seqs)
 
     @_alone
     def vectors(self, papers: Sequence[Paper]) -> dict[str, Vectors]:
         """Stored vectors by paper id; papers without one of their present text are left out."""
-        texts = {paper.id: paper.text_hash for paper in papers}
-        found: dict[str, Vectors] = {}
-        for part in batched(texts, MAX_BATCH):
-            rows = self._open().get(ids=part, include=["embeddings", "metadatas"])
-            for paper_id, vector, about in zip(
-                rows["ids"], rows["embeddings"], rows["metadatas"], strict=True
-            ):
-                if about["text_hash"] == texts[paper_id]:
-                    found[paper_id] = vector
-        return found
+        import numpy as np
 
-    def _query(
-        self, vector: Vectors, limit: int, ids: list[str] | None = None
-    ) -> list[tuple[str, float]]:
-        options: dict[str, Any] = {"ids": ids} if ids is not None else {}
-        rows = self._open().query(
-            query_embeddings=[vector], n_results=limit, include=["distances"], **options
-        )
-        hits = [
-            (paper_id, 1.0 - float(distance))
-            for paper_id, distance in zip(rows["ids"][0], rows["distances"][0], strict=True)
-        ]
-        return sorted(hits, key=lambda hit: (-hit[1], hit[0]))
+        rows, there = self._mapped().take(np.array([paper.seq for paper in papers], np.int64))
+        return {paper.id: rows[i] for i, paper in enumerate(papers) if there[i]}
 
     @_alone
     def close(self) -> None:
         """Lets go of Chroma's files; the next use opens them again."""
         self._close()
+        if self._mirror is not None:
+            self._mirror.close()
+            self._mirrored = -1
+
+    # ------------------------------------------------------------- collections
+
+    @_alone
+    def prune(self, keep: Sequence[str]) -> list[str]:
+        """Deletes the collections of this library's other embedders; their fingerprints. The
+        caller holds the writer's lock."""
+        dropped = []
+        self._writable()
+        for other in sorted(set(self._log.counts()) - set(keep) - {self.fingerprint}):
+            index = VectorIndex(self._path, self._log, other, url=self._url, token=self._token)
+            for name in (index._name(), _FIRST_COLLECTION):
+                found = self._named(name)
+                if found is not None and (found.metadata or {}).get("fingerprint") == other:
+                    self._client.delete_collection(name)
+            index._mapped().drop()
+            index._writing.clear()
+            self._log.forget_all(other)
+            dropped.append(other)
+        return dropped
+
+    def _name(self) -> str:
+        if self._url:  # several libraries may share a server
+            return f"curator-{self._log.library_number():x}-{self._key}"
+        return f"papers-{self._key}"
+
+    def _named(self, name: str) -> Any | None:
+        try:
+            return self._client.get_collection(name, embedding_function=None)
+        except Exception as error:
+            if _is_gone(error):
+                return None
+            raise
 
     # ------------------------------------------------------------------ files
 
-    def _open(self) -> Any:
-        """The collection, opened again when another process has written to it: a client
-        never sees the vectors that others add (FACTS)."""
+    def _mapped(self) -> Mirror:
+        """The mirror, as other processes have left it."""
         generation = self._log.generation()
-        if self._collection is None or generation != self._generation:
-            self._close()
-            self._collection = self._connect()
+        if self._mirror is None:
+            from curator.index.mirror import Mirror
+
+            self._mirror = Mirror(self._mirrors / self._key)
+        if generation != self._mirrored:
+            self._mirror.refresh()
+            self._mirrored = generation
+        return self._mirror
+
+    def _readable(self) -> Any | None:
+        """The collection, if there is one. A client in this process never sees the vectors that
+        others add (FACTS): it is opened anew after many; a server has no such trouble."""
+        generation = self._log.generation()
+        if self._collection is not None and generation != self._generation:
+            if self._url:
+                self._generation = generation
+            elif (
+                self._place.now != self._opened
+                or not self._opened.exists()
+                or len(self._mapped().newer_than(self._generation)) > REOPEN_AFTER
+            ):
+                self._close()
+        if self._collection is None:
+            self._generation = generation
+            there = self._url or (self._place.now / "chroma.sqlite3").exists()
+            if not there or self._writing.left():
+                return None
+            self._client = self._server() if self._url else self._folder()
+            self._collection = self._named(self._name())
+        return self._collection
+
+    def _writable(self) -> Any:
+        """The collection as it is now, made if there is none."""
+        generation = self._log.generation()
+        # What was damaged may have been mended by another process since.
+        damaged = self._writing.left() or (self._damaged and generation == self._generation)
+        self._damaged = False
+        if self._collection is None or damaged or generation != self._generation:
+            self._collection = self._connect(damaged=damaged)
             self._generation = generation
         return self._collection
 
-    def _connect(self, *, again: bool = True) -> Any:
+    def _connect(self, *, damaged: bool) -> Any:
+        """Opens Chroma to write. What cannot be opened is deleted: first this collection, then
+        all; the vectors are in the mirrors, or are made again."""
+        for attempt in range(1 if damaged else 0, 3):
+            try:
+                self._close()
+                if attempt == 2:
+                    self._place.renew()
+                self._client = self._server() if self._url else self._folder()
+                if attempt == 1:
+                    with suppress(Exception):
+                        self._client.delete_collection(self._name())
+                collection = self._client.get_or_create_collection(
+                    self._name(),
+                    metadata={"fingerprint": self.fingerprint},
+                    configuration={"hnsw": {"space": "cosine", "ef_search": EF_SEARCH}},
+                    embedding_function=None,
+                )
+                collection.count()
+            except Exception as error:
+                if self._url or attempt == 2 or is_storage(error):
+                    raise
+            else:
+                return collection
+        raise AssertionError
+
+    def _is_lost(self, error: Exception) -> bool:
+        """Whether an error says that what was opened is there no more, or is damaged. Then it is
+        closed, and opened or made anew when it is next needed."""
+        gone = _is_gone(error)
+        if isinstance(error, CuratorError) or is_storage(error) or (self._url and not gone):
+            return False
+        # What others have deleted or made anew fails in many ways.
+        self._damaged = not gone and self._log.generation() == self._generation
+        self._close()
+        return True
+
+    def _folder(self) -> Any:
         import chromadb
         from chromadb.config import Settings
 
-        try:
-            self._path.mkdir(parents=True, exist_ok=True)
-            client = chromadb.PersistentClient(
-                path=str(self._path), settings=Settings(anonymized_telemetry=False)
-            )
-            collection = client.get_or_create_collection(
-                COLLECTION,
-                metadata={"fingerprint": self.fingerprint},
-                configuration={"hnsw": {"space": "cosine", "ef_search": 100}},
-                embedding_function=None,
-            )
-            collection.count()
-        except OSError as error:
-            raise self._trouble(error) from error
-        except Exception as error:
-            if not again or _is_storage(error):
-                raise self._trouble(error) from error
-            # Damaged files: vectors are derived, so start anew and let them be made again.
-            self._close()
-            shutil.rmtree(self._path, ignore_errors=True)
-            return self._connect(again=False)
-        found = (collection.metadata or {}).get("fingerprint")
-        if found != self.fingerprint:
-            self._close()
-            raise IndexMismatch(
-                f"The vectors were made by another embedder ({found!r}, now "
-                f"{self.fingerprint!r}); mixing them would give nonsense.",
-                remedy="Run `curator index --rebuild`, or set CURATOR_EMBEDDING back.",
-            )
-        return collection
+        self._opened = self._place.now
+        self._opened.mkdir(parents=True, exist_ok=True)
+        return chromadb.PersistentClient(
+            path=str(self._opened), settings=Settings(anonymized_telemetry=False)
+        )
+
+    def _server(self) -> Any:
+        import chromadb
+        from chromadb.config import Settings
+
+        address = address_of(self._url or "")
+        require_answer(address, self._token)
+        client = chromadb.HttpClient(
+            host=address.host,
+            port=address.port,
+            ssl=address.secure,
+            headers={"Authorization": f"Bearer {self._token}"} if self._token else None,
+            settings=Settings(anonymized_telemetry=False),
+        )
+        client._server._session.timeout = ANSWER_SECONDS  # type: ignore[attr-defined]
+        return client
 
     def _close(self) -> None:
         """Chroma keeps what it opened for a path, broken or deleted, and hands it out again,
         also when there is no collection to show for it."""
-        self._collection = None
+        if self._url and self._client is not None:
+            self._client._server._session.close()
+        self._collection = self._client = None
         if "chromadb" in sys.modules:
             from chromadb.api.shared_system_client import SharedSystemClient
 
             SharedSystemClient.clear_system_cache()
 
     def _trouble(self, error: Exception) -> Exception:
-        if isinstance(error, IndexMismatch | StorageError):
-            return error
-        return StorageError(
-            f"The vector index in {str(self._path)!r} failed ({error}). "
-            "The papers themselves are safe.",
-            remedy="Free some space or make the folder writable and run the command again; "
-            "`curator index --rebuild` makes the index anew.",
-            retryable=True,
-        )
+        return server_failed(self._url, error) if self._url else folder_failed(self._path, error)
 
 
-def _is_storage(error: Exception) -> bool:
-    said = str(error).lower()
-    return any(word in said for word in ("full", "readonly", "read-only", "permission", "locked"))
+def _is_gone(error: Exception) -> bool:
+    from chromadb.errors import NotFoundError
+
+    return isinstance(error, NotFoundError)
