@@ -14,7 +14,7 @@ def main() -> None:
 
         app()
     except KeyboardInterrupt:
-        print("Interrupted.", file=sys.stderr)
+        sys.stderr.write("Interrupted.\n")
         raise SystemExit(130) from None
 
 

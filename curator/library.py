@@ -102,17 +102,9 @@ class Library(Shelf):
             MissingError: weights, key or server are missing.
             BudgetExhausted: the command's budget is used up.
         """
-        from dataclasses import asdict
-
         from graphs.ask import build, graph
 
-        state = {
-            "question": question,
-            "filters": {
-                k: list(v) if isinstance(v, tuple) else v
-                for k, v in asdict(filters or Filters()).items()
-            },
-        }
+        state = {"question": question, "filters": (filters or Filters()).to_dict()}
         if thread is None:
             return self._run(graph, state, self.ask_context, on_event)["answer"]  # type: ignore[no-any-return]
         with self.threads.saver() as saver:
@@ -163,9 +155,8 @@ class Library(Shelf):
     @cached_property
     def selector(self) -> EvidenceSelector:
         from curator.evidence import EvidenceSelector
-        from curator.reranking import open_reranker
 
-        return EvidenceSelector(self.embedder, open_reranker(self.settings))
+        return EvidenceSelector(self.embedder, self.reranker)
 
     # ---------------------------------------------------------------- curating
 
@@ -308,6 +299,7 @@ class Library(Shelf):
                 }
                 for row in self.catalog.feeds.all()
             ],
+            "marks": self.catalog.marks.counts(),
             "digests": self.catalog.outputs.digest_names(),
             "model_usage": self.catalog.cache.usage(),
         }

@@ -59,7 +59,7 @@ def retrieve(state: AskState, runtime: Runtime[AskContext]) -> AskState:
     query = question
     if turns and _POINTS_BACK.search(question) and not names_in(question):
         query = f"{turns[-1]['question']} {question}"
-    filters = Filters(**{k: _tuple(v) for k, v in (state.get("filters") or {}).items()})
+    filters = Filters.from_dict(state.get("filters"))
     hits = runtime.context.retriever.search(query, PAPERS, filters or None)
     found = [hit.paper.id for hit in hits]
     if query != question and not filters:
@@ -276,10 +276,6 @@ def _evidence(state: AskState, context: AskContext) -> list[Evidence]:
         for item in state["evidence"]
         if item["paper_id"] in papers
     ]
-
-
-def _tuple(value: Any) -> Any:
-    return tuple(value) if isinstance(value, list) else value
 
 
 def build() -> StateGraph[AskState, AskContext, AskInput, AskOutput]:

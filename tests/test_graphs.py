@@ -75,7 +75,9 @@ class Shelf:
 
     def context(self, llm: MeteredLLM, fallback: MeteredLLM | None = None) -> AskContext:
         return AskContext(
-            retriever=HybridRetriever(self.catalog.papers, self.lexical),
+            retriever=HybridRetriever(
+                self.catalog.papers, self.lexical, facets=self.catalog.facets
+            ),
             papers=self.catalog.papers,
             selector=EvidenceSelector(FakeEmbedder(), OverlapReranker()),
             grounder=RuleGrounder(),

@@ -164,6 +164,55 @@ def test_seeds_to_a_cited_answer(tmp_path: Path) -> None:
     assert alone.json["model"].startswith("local:qwen2.5-coder-0.5b-instruct@")
 
 
+class TestSearch:
+    """With the real embedding model and cross-encoder."""
+
+    def run(self, home: Path, *args: str) -> list[dict[str, Any]]:
+        done = curator("--home", home, *args, "--json")
+        assert done.code == 0, done.err
+        return done.json["hits"]  # type: ignore[no-any-return]
+
+    def test_finds_by_meaning_and_by_words(self, home: Path) -> None:
+        hits = self.run(home, "search", "teaching language models to call software")
+        assert "Toolformer" in hits[0]["title"] or "Toolformer" in hits[1]["title"]
+        (first, *_) = self.run(home, "search", '"retrieval-augmented generation"')
+        assert "Retrieval" in first["title"]
+        for start, end in first["matches"]:
+            assert first["snippet"][start:end].lower().startswith(("retriev", "augment", "generat"))
+
+    def test_options_change_what_is_found(self, home: Path) -> None:
+        usual = [hit["paper_id"] for hit in self.run(home, "search", "language agents")]
+        diverse = [
+            hit["paper_id"] for hit in self.run(home, "search", "language agents", "--diverse")
+        ]
+        reread = [
+            hit["paper_id"] for hit in self.run(home, "search", "language agents", "--rerank")
+        ]
+        assert diverse[0] == usual[0] and diverse != usual
+        assert len(reread) == len(usual) == 10
+        without = self.run(home, "search", "language agents -reflexion", "--limit", "52")
+        assert usual[0] not in {hit["paper_id"] for hit in without} and len(without) > 30
+
+    def test_papers_like_one(self, home: Path) -> None:
+        hits = self.run(home, "similar", "QLoRA", "--limit", "3")
+        assert hits[0]["title"].startswith("LoRA")
+        assert all("QLoRA" not in hit["title"] for hit in hits)
+
+    def test_searching_once_opens_no_chroma(self, home: Path) -> None:
+        code = (
+            "import sys; sys.argv[1:] = ['search', 'agents', '--limit', '1']\n"
+            "from curator.__main__ import main\n"
+            "try: main()\nexcept SystemExit as end: assert not end.code, end.code\n"
+            "assert 'chromadb' not in sys.modules"
+        )
+        environment = {**os.environ, "CURATOR_HOME": str(home)}
+        done = subprocess.run(
+            [sys.executable, "-c", code], env=environment, capture_output=True, check=False
+        )
+        assert done.returncode == 0, done.stderr
+        assert done.stdout.startswith(b"  1. ")
+
+
 class TestLocal:
     def test_tldr_tag_digest(self, home: Path) -> None:
         texts = stored_texts(home)

@@ -2,44 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 from fakes import FakeEmbedder, add, many, record
-from hypothesis import given
-from hypothesis import strategies as st
 
 from curator.catalog import Catalog, Filters
 from curator.index.lexical import LexicalIndex
 from curator.index.vectors import VectorIndex
 from curator.indexing import sync_vectors
 from curator.locks import writer_lock
-from curator.retrieval import HybridRetriever, Mode, fuse
-
-ranking = st.lists(st.sampled_from("abcdefgh"), unique=True).map(
-    lambda items: [(i, 1.0) for i in items]
-)
-
-
-def test_reciprocal_ranks_are_added() -> None:
-    fused = dict(fuse([[("a", 9.0), ("b", 8.0)], [("b", 0.9), ("c", 0.8)]], k=60))
-    assert fused == pytest.approx({"a": 1 / 61, "b": 1 / 62 + 1 / 61, "c": 1 / 62})
-
-
-def test_what_both_find_comes_first_and_equals_in_order_of_ids() -> None:
-    fused = fuse([[("z", 1), ("m", 1)], [("a", 1), ("m", 1)]])
-    assert [item for item, _ in fused] == ["m", "a", "z"]
-    assert fuse([]) == fuse([[], []]) == []
-
-
-@given(ranking, ranking)
-def test_fusing_is_fair(one: list[tuple[str, float]], other: list[tuple[str, float]]) -> None:
-    fused = fuse([one, other])
-    assert fused == fuse([other, one])
-    assert {i for i, _ in fused} == {i for i, _ in one} | {i for i, _ in other}
-    assert [s for _, s in fused] == sorted((s for _, s in fused), reverse=True)
-    if one and other and one[0][0] == other[0][0]:
-        assert fused[0][0] == one[0][0]
+from curator.query import ParsedQuery, parse_query
+from curator.retrieval import HybridRetriever, Mode
 
 
 @pytest.fixture
@@ -56,7 +31,7 @@ def search(catalog: Catalog, tmp_path: Path) -> HybridRetriever:
     embedder = FakeEmbedder()
     vectors = VectorIndex(tmp_path / "vectors", catalog.vectors, embedder.fingerprint)
     sync_vectors(catalog, vectors, embedder, lambda: writer_lock(tmp_path / "lock"))
-    return HybridRetriever(catalog.papers, lexical, vectors, embedder)
+    return HybridRetriever(catalog.papers, lexical, vectors, embedder, facets=catalog.facets)
 
 
 @pytest.mark.parametrize("mode", ["hybrid", "dense", "lexical"])
@@ -112,3 +87,110 @@ def test_the_same_search_has_the_same_answer(search: HybridRetriever) -> None:
     first = search.search("study of topic 3", 20)
     assert first == search.search("study of topic 3", 20)
     assert search.search("study of topic 3", 5) == first[:5]
+
+
+@pytest.mark.parametrize("mode", ["hybrid", "dense", "lexical"])
+@pytest.mark.parametrize(
+    ("query", "titles"),
+    [
+        ('night "owls see"', {"Owls at night"}),
+        ("night -owls -study", {"Bats at night", "Bread"}),
+        ("night title:bats", {"Bats at night"}),
+        ("night author:ada", {"Owls at night"}),
+        ("night author:nobody", set()),
+        ('night "no such phrase"', set()),
+    ],
+)
+def test_constraints_hold_in_every_mode(
+    search: HybridRetriever, mode: Mode, query: str, titles: set[str]
+) -> None:
+    found = {h.paper.title for h in search.search(parse_query(query), 50, mode=mode)}
+    # Bare words rank; by words alone a paper without any of them is not found.
+    assert found == titles - ({"Bread"} if mode == "lexical" else set())
+
+
+def test_constraints_and_filters_together(search: HybridRetriever) -> None:
+    query = parse_query("night -owls")
+    assert search.search(query, filters=Filters(author="ada")) == []
+    (hit,) = search.search(query, filters=Filters(categories=("bio",)))
+    assert hit.paper.title == "Bats at night"
+
+
+@pytest.mark.parametrize("mode", ["hybrid", "lexical"])
+def test_constraints_alone_are_enough(search: HybridRetriever, mode: Mode) -> None:
+    (hit,) = search.search(parse_query("author:ada"), mode=mode)
+    assert hit.paper.title == "Owls at night"
+    assert search.search(parse_query("author:ada"), mode="dense") == []
+
+
+def test_plain_text_has_no_operators(search: HybridRetriever) -> None:
+    asked = 'What do "owls" see at night - author:nobody?'
+    assert search.search(asked)[0].paper.title == "Owls at night"
+    assert search.search(ParsedQuery(asked)) == search.search(asked)
+
+
+def test_asking_once_finds_the_same(search: HybridRetriever, catalog: Catalog) -> None:
+    once = HybridRetriever(
+        catalog.papers,
+        search._lexical,
+        search._vectors,
+        search._embedder,
+        facets=catalog.facets,
+        exact=True,
+    )
+    for query in ("owls see at night", "study of topic 3", "bread"):
+        assert once.search(query, 5) == search.search(query, 5)
+
+
+def test_similar_papers_are_not_the_paper(search: HybridRetriever, catalog: Catalog) -> None:
+    (owls,) = [p for p in catalog.papers.select() if p.title == "Owls at night"]
+    hits = search.similar(owls, 3)
+    assert hits[0].paper.title == "Bats at night"
+    assert owls.id not in {hit.paper.id for hit in hits}
+    assert len(search.similar(owls, 100)) == 32
+    (hit,) = search.similar(owls, 5, Filters(categories=("bio",)))
+    assert hit.paper.title == "Bats at night"
+    words = HybridRetriever(catalog.papers, search._lexical)
+    assert words.similar(owls, 3)[0].paper.title == "Bats at night"
+
+
+def test_diverse_results_begin_with_the_best(search: HybridRetriever) -> None:
+    usual = search.search("study of topic 3 at night", 10)
+    diverse = search.search("study of topic 3 at night", 10, diverse=True)
+    assert diverse[0].paper == usual[0].paper
+    assert len({h.paper.id for h in diverse}) == 10
+    assert [h.paper.id for h in diverse] != [h.paper.id for h in usual]
+    assert [h.rank for h in diverse] == list(range(1, 11))
+
+
+def test_a_reranker_has_a_say_as_long_as_it_has_time(
+    search: HybridRetriever, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+
+    class LikesBread:
+        name = "likes bread"
+
+        def score(self, query: str, texts: Sequence[str]) -> list[float]:
+            asked.extend(texts)
+            return [9.0 if text.startswith("Bread") else -3.0 for text in texts]
+
+    search._reranker = LikesBread
+    usual = [h.paper.title for h in search.search("night ovens owls", 33)]
+    assert asked == []
+    titles = [h.paper.title for h in search.search("night ovens owls", 33, rerank_seconds=60)]
+    assert len(asked) == 20
+    assert titles.index("Bread") < usual.index("Bread")
+    assert set(titles) == set(usual)
+    asked.clear()
+    assert len(search.search("night ovens owls", 33, rerank_seconds=1e-9)) == 33
+    assert len(asked) == 4  # it always reads some
+
+
+def test_papers_without_a_vector_are_found_by_words(
+    search: HybridRetriever, catalog: Catalog
+) -> None:
+    add(catalog, record("Axolotls", "Axolotls grow limbs again."))
+    search._lexical.sync()
+    assert search.search("axolotls grow limbs")[0].paper.title == "Axolotls"
+    assert "Axolotls" not in {h.paper.title for h in search.search("axolotls", 40, mode="dense")}

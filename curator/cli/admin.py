@@ -51,6 +51,8 @@ def status(
             f"{task.upper():<9} {tally['done']:,} done, {tally['failed']} failed, "
             f"{tally['skipped']} skipped, {tally['waiting']:,} waiting"
         )
+    marked = (f"{count:,} {mark}" for mark, count in data["marks"].items() if count)
+    put(f"Marks     {', '.join(marked) or 'none'}")
     put(f"Digests   {', '.join(data['digests']) or 'none'}")
     for feed in data["feeds"]:
         trouble = f"; failed {feed['failures']}x: {feed['error']}" if feed["error"] else ""
@@ -97,20 +99,34 @@ def index(
     rebuild: Annotated[
         bool, typer.Option("--rebuild", help="Throw both indexes away and make them anew.")
     ] = False,
+    prune: Annotated[
+        bool, typer.Option("--prune", help="Then delete the vectors of other embedding models.")
+    ] = False,
+    device: Annotated[
+        str | None,
+        typer.Option(help="Where to embed: cpu, cuda, coreml, ... (default: CURATOR_DEVICE)."),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Bring the word and vector indexes up to the catalog.
+    """Bring the word and vector indexes up to the catalog, the newest papers first.
 
-    Needed after `add --no-embed`, a change of CURATOR_EMBEDDING (with --rebuild), or when an
-    index was lost. Interrupted, it goes on where it stopped.
+    Needed after `add --no-embed`, or when an index was lost. Interrupted, it goes on where it
+    stopped, and searches go on meanwhile.
+
+    After a change of CURATOR_EMBEDDING it makes new vectors beside the old ones, which answer
+    until there are as many new ones; --prune then deletes the old.
     """
-    with open_library() as library:
+    with open_library(device=device) as library:
         library.embedder  # noqa: B018 - this command is about vectors: say if they cannot be made
-        done = library.index(rebuild=rebuild)
+        done: dict[str, Any] = dict(library.index(rebuild=rebuild))
+        if prune:
+            done["pruned"] = library.prune()
     if as_json:
         put_json(done)
-    else:
-        put(f"{done['words']:,} papers to the words, {done.get('vectors', 0):,} to the vectors")
+        return
+    put(f"{done['words']:,} papers to the words, {done.get('vectors', 0):,} to the vectors")
+    for fingerprint in done.get("pruned", ()):
+        put(f"Deleted the vectors of {fingerprint.partition(';')[0]}")
 
 
 models = typer.Typer(

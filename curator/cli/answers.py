@@ -12,13 +12,18 @@ from curator.cli.options import (
     AsJson,
     Author,
     Category,
+    Liked,
     MaxCalls,
     MaxMinutes,
     MaxTokens,
     ModelName,
     Since,
+    Source,
     TagName,
+    Unread,
     Until,
+    Venue,
+    Where,
     filters_of,
 )
 from curator.cli.terminal import budget_of, command, note, open_library, put, put_json
@@ -32,6 +37,7 @@ if TYPE_CHECKING:
 @command
 def ask(
     question: Annotated[str | None, typer.Argument(help="A question about your papers.")] = None,
+    *,
     paper: Annotated[
         list[str] | None, typer.Option("--paper", help="Answer from this paper only.")
     ] = None,
@@ -40,6 +46,11 @@ def ask(
     tag: TagName = None,
     category: Category = None,
     author: Author = None,
+    venue: Venue = None,
+    source: Source = None,
+    unread: Unread = False,
+    liked: Liked = False,
+    where: Where = None,
     questions: Annotated[
         Path | None, typer.Option(help='Many questions: JSON Lines {"id", "question"}.')
     ] = None,
@@ -60,7 +71,19 @@ def ask(
         raise UsageError("Give a question or --questions, not both.")
     with open_library(model=model, budget=budget_of(max_calls, max_tokens, max_minutes)) as library:
         ids = tuple(library.catalog.papers.resolve(name).id for name in paper or ())
-        filters = filters_of(since, until, tag, category, author, ids)
+        filters = filters_of(
+            since,
+            until,
+            tag,
+            category,
+            author,
+            ids,
+            venues=venue,
+            sources=source,
+            unread=unread,
+            liked=liked,
+            where=where,
+        )
         if questions is not None:
             _ask_many(library, questions, filters)
             return

@@ -9,7 +9,18 @@ from typing import Annotated
 import typer
 
 from curator import __version__
-from curator.cli import admin, answers, curate, evaluate, export, feeds, identity, papers
+from curator.cli import (
+    admin,
+    answers,
+    curate,
+    evaluate,
+    export,
+    feeds,
+    identity,
+    marks,
+    papers,
+    search,
+)
 from curator.cli.terminal import flags, put
 
 __all__ = ["app"]
@@ -53,10 +64,11 @@ def everywhere(
 
 
 _GROUPS: dict[str, tuple[Callable[..., None], ...]] = {
-    "Papers": (papers.add, papers.search, papers.show, export.export),
+    "Papers": (papers.add, search.search, search.similar, papers.show, export.export),
     "Feeds": (feeds.subscribe, feeds.unsubscribe, feeds.feeds, feeds.sync),
     "Answers": (answers.ask, answers.chat),
     "Curation": (curate.tldr, curate.tag, curate.digest),
+    "Marks": (marks.like, marks.dislike, marks.read),
     "Library": (admin.status, admin.retry, admin.index, admin.doctor),
     "Duplicates": (identity.dedupe, identity.merge, identity.split),
 }

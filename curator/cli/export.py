@@ -7,7 +7,18 @@ from typing import Annotated
 
 import typer
 
-from curator.cli.options import Author, Category, Since, TagName, Until, filters_of
+from curator.cli.options import (
+    Author,
+    Category,
+    Liked,
+    Since,
+    TagName,
+    Unread,
+    Until,
+    Venue,
+    Where,
+    filters_of,
+)
 from curator.cli.terminal import command, note, open_library, put, put_json
 
 
@@ -17,6 +28,7 @@ def export(
         str,
         typer.Option("--format", "-f", help="jsonl, bibtex, ris, csl, zotero, csv or md."),
     ] = "jsonl",
+    *,
     out: Annotated[
         Path | None, typer.Option("--out", "-o", help="A file; default is standard output.")
     ] = None,
@@ -31,6 +43,10 @@ def export(
     tag: TagName = None,
     category: Category = None,
     author: Author = None,
+    venue: Venue = None,
+    unread: Unread = False,
+    liked: Liked = False,
+    where: Where = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="The same as --format jsonl, which is the default.")
     ] = False,
@@ -53,7 +69,9 @@ def export(
         raise UsageError(f"--json and --format {format} contradict each other.")
     if format != "jsonl" and format not in exports.FORMATS:
         exports.write(format, ())  # says which there are
-    filters = filters_of(since, until, tag, category, author)
+    filters = filters_of(
+        since, until, tag, category, author, venues=venue, unread=unread, liked=liked, where=where
+    )
     with open_library() as library:
         name = library.catalog.papers.source_named(source) if source else None
         count = 0

@@ -1,22 +1,18 @@
-"""Commands about papers themselves: add, search, show, export."""
+"""Commands about papers themselves: add, show."""
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from curator.cli.options import AsJson, Author, Category, Since, TagName, Until, filters_of
+from curator.cli.options import AsJson
 from curator.cli.terminal import command, note, open_library, put, put_json
 
 if TYPE_CHECKING:
     from curator.catalog import AddReport
     from curator.library import Library
     from curator.paper import Paper
-    from curator.retrieval import Hit
-
-MODES = ("hybrid", "dense", "lexical")
 
 
 @command
@@ -108,107 +104,6 @@ def _report(report: AddReport) -> dict[str, Any]:
     }
 
 
-@command
-def search(
-    query: Annotated[str | None, typer.Argument(help="Words or a question.")] = None,
-    limit: Annotated[int, typer.Option(min=1, max=1000, help="How many papers.")] = 10,
-    since: Since = None,
-    until: Until = None,
-    tag: TagName = None,
-    category: Category = None,
-    author: Author = None,
-    mode: Annotated[
-        str | None,
-        typer.Option(help="hybrid, dense or lexical (default: hybrid where vectors are there)."),
-    ] = None,
-    queries: Annotated[
-        Path | None, typer.Option(help='Many queries: JSON Lines {"id", "query"}.')
-    ] = None,
-    trec: Annotated[
-        Path | None, typer.Option(help="Write the hits of --queries as a TREC run file.")
-    ] = None,
-    as_json: AsJson = False,
-) -> None:
-    """Find papers by words and meaning.
-
-    Example: curator search "agents that use a web browser" --since 2025-01-01 --limit 5
-    """
-    import time
-
-    from curator.errors import UsageError
-
-    if mode is not None and mode not in MODES:
-        raise UsageError(f"--mode cannot be {mode!r}.", remedy=f"Use {', '.join(MODES)}.")
-    if trec is not None and queries is None:
-        raise UsageError("--trec needs --queries.")
-    if query and queries is not None:
-        raise UsageError("Give a query or --queries, not both.")
-    filters = filters_of(since, until, tag, category, author)
-    with open_library() as library:
-        if queries is not None:
-            _search_many(library, queries, trec, limit, filters, mode)
-            return
-        if not query or not query.strip():
-            raise UsageError("Nothing to search for.", remedy='Try: curator search "your words"')
-        started = time.monotonic()
-        hits = library.search(query, limit, filters, mode)  # type: ignore[arg-type]
-        took = (time.monotonic() - started) * 1000
-    if as_json:
-        put_json(_hits(query, hits, took))
-        return
-    for hit in hits:
-        put(f"{hit.rank:>3}. {_title(hit.paper)}")
-        put(f"     {hit.paper.id}  {hit.paper.day}  {_snippet(hit.paper, query)}")
-    if not hits:
-        note("Nothing found.")
-
-
-def _search_many(
-    library: Library, file: Path, trec: Path | None, limit: int, filters: Any, mode: Any
-) -> None:
-    import time
-
-    from curator.cli.files import read_lines, writing
-
-    rows = read_lines(file, ("id", "query"))
-    with writing(trec) as out:
-        for done, row in enumerate(rows, 1):
-            started = time.monotonic()
-            hits = library.search(row["query"], limit, filters, mode)
-            if out is None:
-                took = (time.monotonic() - started) * 1000
-                put_json({"id": row["id"], **_hits(row["query"], hits, took)}, lines=True)
-            else:
-                for hit in hits:
-                    out.write(
-                        f"{row['id']} Q0 {hit.paper.id} {hit.rank} {hit.score:.8f} paper-curator\n"
-                    )
-            library.progress("searched", done, len(rows))
-
-
-def _hits(query: str, hits: list[Hit], took: float) -> dict[str, Any]:
-    return {
-        "query": query,
-        "hits": [
-            {
-                "rank": hit.rank,
-                "paper_id": hit.paper.id,
-                "title": hit.paper.title,
-                "score": round(hit.score, 6),
-                "snippet": _snippet(hit.paper, query),
-            }
-            for hit in hits
-        ],
-        "took_ms": round(took, 2),
-    }
-
-
-def _snippet(paper: Paper, query: str) -> str:
-    from curator.evidence import best_sentence
-
-    return best_sentence(paper, query)
-
-
 def _title(paper: Paper) -> str:
     from curator.text import plain
 
@@ -230,6 +125,7 @@ def show(
         found = library.catalog.papers.resolve(paper)
         data = next(exporting.rows(library.catalog, [found]))
         data["seen"] = library.catalog.papers.seen(found.id)
+        data["marks"] = library.catalog.marks.of([found.id]).get(found.id, {})
         if versions:
             data["versions"] = _versions(library, found.id)
     if as_json:
@@ -249,6 +145,8 @@ def show(
         put(f"\nTLDR ({'quoted' if tldr['origin'] == 'quote' else 'checked'}): {tldr['text']}")
     if data["tags"]:
         put("\nTags: " + ", ".join(f"{t['tag']} {t['confidence']:.2f}" for t in data["tags"]))
+    for mark, day in data["marks"].items():
+        put(f"\nMarked as {mark} ({day[:10]})")
     for sighting in data["seen"]:
         put(f"\nSeen in {sighting['source']}, {sighting['place']}")
     for number, version in enumerate(data.get("versions", ()), 1):

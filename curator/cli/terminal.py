@@ -37,6 +37,7 @@ __all__ = [
     "open_library",
     "put",
     "put_json",
+    "strong",
 ]
 
 # Without a terminal, a line of progress at most this often, in seconds.
@@ -52,6 +53,14 @@ class Flags:
 
 
 flags = Flags()
+
+
+def strong() -> tuple[str, str]:
+    """What is printed before and after what should stand out; nothing where there is no
+    terminal, or nobody wants it (https://no-color.org)."""
+    unwanted = os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb"
+    plain = unwanted or not sys.stdout.isatty()
+    return ("", "") if plain else ("\x1b[1m", "\x1b[0m")
 
 
 def put(text: str = "", *, end: str = "\n") -> None:
