@@ -13,7 +13,7 @@ PEERS := .venv-peers
 PEERS_OUT ?= .peers
 
 .DEFAULT_GOAL := help
-.PHONY: help setup weights demo test check format bench bench-ingest eval peers lock clean
+.PHONY: help setup weights demo test check format bench bench-ingest bench-search eval peers lock clean
 
 help: ## what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -61,6 +61,11 @@ bench: weights ## ingest rate, search latency, model speed, as ratios measured i
 # A large file at once, in how much memory, and killed ten times; needs ../shared.
 bench-ingest: $(STAMP) ## 100,000 papers: records a second, peak memory, ten kills
 	@$(BIN)/python -m evals.ingest
+
+# Builds libraries of up to 500,000 papers in .evals/search: some 7 GB, and the first time two to
+# three hours on two cores, most of it for 100,000 vectors. Stopped, it goes on; needs ../shared.
+bench-search: weights ## search among 100,000 papers: quality, latency, filters, growth, cold start
+	@$(BIN)/python -m evals.search
 
 # The quick suites on our own data; every figure, and whether one fell below the baseline's.
 eval: weights ## measures answers, tags, summaries, digests, retrieval and the check; stops if worse
