@@ -88,7 +88,7 @@ def expanded(
         for stem, count in Counter(stems).items():
             sums[stem] = sums.get(stem, 0.0) + count / (count + longer)
     # Rare stems weigh more, but idf is looked up only for those that can still win.
-    likely = sorted(sums, key=lambda stem: (-sums[stem], stem))[: 20 * WORD_TERMS]
+    likely = sorted(sums, key=lambda stem: (-sums[stem], stem))[: 10 * WORD_TERMS]
     scored = [(sums[stem] * rare, stem) for stem, rare in zip(likely, idf(likely), strict=True)]
     best = sorted(scored, key=lambda pair: (-pair[0], pair[1]))[:WORD_TERMS]
     usual = sum(query.values()) / len(query) if query else 1.0

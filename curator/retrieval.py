@@ -43,7 +43,7 @@ __all__ = ["Hit", "HybridRetriever", "Mode", "Retriever"]
 
 Mode = Literal["hybrid", "dense", "lexical"]
 
-DEPTH = 100  # papers of each ranking that are candidates; three times as many words are known
+DEPTH = 100  # papers of each ranking that are candidates
 SIMILAR_TERMS = 25  # of a paper, that papers like it are looked for by
 DIVERSE_AMONG = 5  # times as many candidates as results, where results are to be diverse
 RERANKED = 20
@@ -146,7 +146,7 @@ class HybridRetriever:
         best = sorted(telling, key=lambda s: (-telling[s], s))[:SIMILAR_TERMS]
         weights = {stem: telling[stem] for stem in best}
         allowed = self._mask(ParsedQuery(""), filters)
-        seqs, words = self._lexical.ranked(ParsedQuery(""), 3 * DEPTH, allowed, weights)
+        seqs, words = self._lexical.ranked(ParsedQuery(""), DEPTH, allowed, weights)
         vector = self._vector_of(paper)
         if vector is not None:
             seqs, words = self._mixed(vector, seqs, words, allowed, DEPTH, feedback=None)
@@ -199,7 +199,7 @@ class HybridRetriever:
             first = [i for i in order[:VECTOR_PAPERS] if there[i]]
             vector = moved(vector, rows[first])
             weights = self._expanded(feedback, candidates[order[:WORD_PAPERS]])
-            seqs, words = self._lexical.ranked(feedback, 3 * depth, allowed, weights)
+            seqs, words = self._lexical.ranked(feedback, depth, allowed, weights)
             more = np.setdiff1d(seqs[:depth], candidates)
             if len(more):
                 added, known = self._vectors.rows(more)

@@ -31,7 +31,7 @@ from curator.shelf import Shelf
 from evals.suites.base import read_rows
 
 SHARED = Path(__file__).parents[2] / "shared" / "data" / "arxiv_100k.jsonl.gz"
-TRIED = 48  # texts that each raw way is tried on, twice
+TRIED = 32  # texts that each raw way is tried on, twice
 QUERIES = 100
 
 Feeds = dict[str, Any]

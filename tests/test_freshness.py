@@ -130,10 +130,11 @@ def test_a_retriever_that_is_kept_is_fresh(home: Path) -> None:
 def test_searching_on_and_on_while_another_writes(home: Path) -> None:
     """Texts come, change and are joined; two processes search, of which the one opens Chroma
     again and again and the other never."""
-    rows = [fresh(n) for n in range(15)]
+    rows = [fresh(n) for n in range(10)]
     probes = [one["title"] for one in rows]
-    often = {"curator.index.vectors:REOPEN_AFTER": 3}
-    with Peer(home, patches=often) as kept, Peer(home) as once, Peer(home) as writer:
+    often = {"curator.index.vectors:REOPEN_AFTER": 3, "curator.index.mirror:GROW": 4}
+    kept, once, writer = (Peer(home, patches=often) for _ in range(3))
+    with kept, once, writer:
         kept.tell("watch", probes, LINGUISTICS)
         once.tell("watch", probes, LINGUISTICS, once=True)
         done = writer.ask("add_steadily", rows, BASE[:40], 0.02)
@@ -171,7 +172,7 @@ def test_readers_do_not_wait_for_a_writer(home: Path) -> None:
     with Peer(home) as reader, Peer(home) as writer:
         reader.ask("search", "study")  # opens what is opened once
         writer.ask("add", [fresh(0)], embed=False)
-        writer.tell("lock", 2.5)
+        writer.tell("lock", 2.0)
         writer.answer()
         since = time.monotonic()
         for mode in (*MODES, None):
@@ -180,7 +181,7 @@ def test_readers_do_not_wait_for_a_writer(home: Path) -> None:
                 found = reader.ask("search", fresh(0)["title"], mode, once=once)
                 assert time.monotonic() - started < WAIT
                 assert (fresh(0)["title"] in found) == (mode != "dense")
-        assert time.monotonic() - since < 2.5
+        assert time.monotonic() - since < 2.0
         writer.answer()
         assert reader.ask("search", fresh(0)["title"], "dense")[0] == fresh(0)["title"]
 
@@ -190,7 +191,7 @@ def test_a_reader_does_not_wait_for_the_first_words(tmp_path: Path) -> None:
     with Peer(home) as writer, Peer(home) as reader:
         writer.ask("add", BASE)
         shutil.rmtree(home / "index" / "lexical")
-        writer.tell("lock", 2.5)
+        writer.tell("lock", 2.0)
         writer.answer()
         started = time.monotonic()
         assert reader.ask("search", BASE[0]["title"], "lexical") == []

@@ -567,7 +567,7 @@ def test_a_run_over_little_data(
     assert shown.count("average of the sets") == 3
     ways = numbers["latency"]["ways"]
     assert all(found["n"] == 28 and 0 < found["p50"] <= found["p95"] for found in ways.values())
-    assert numbers["latency"]["recall"]["the mirror"]["worst_100"] == 1.0
+    assert numbers["latency"]["recall"]["the mirror"]["all"]["worst_100"] == 1.0
     points = numbers["growth"]["points"]
     assert [(p["papers"], p["vectors"]) for p in points] == [(20, 20), (40, 40)]
     assert all(p["disk"][part] > 0 for p in points for part in ("catalog", "words", "mirror"))

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["agree", "take_over", "upsert"]
 
 MAX_BATCH = 5_000  # Chroma takes at most 5,461 records a call (FACTS)
+MAX_BYTES = 24 << 20  # of vectors in a call: a server takes 40 MiB, and base64 is a third longer
 COPIED = 2_000  # vectors that are read at a time where they are copied
 
 
@@ -67,5 +68,8 @@ def take_over(former: Any, collection: Any, log: VectorLog) -> None:
 
 def upsert(collection: Any, seqs: Sequence[int], vectors: Vectors) -> None:
     """Stores vectors of shape (seqs, dimensions) in Chroma."""
-    for part in batched(range(len(seqs)), MAX_BATCH):
+    if not len(seqs):
+        return
+    most = max(1, min(MAX_BATCH, MAX_BYTES // vectors[0].nbytes))
+    for part in batched(range(len(seqs)), most):
         collection.upsert(ids=[str(seqs[i]) for i in part], embeddings=vectors[part])

@@ -18,17 +18,17 @@ __all__ = [
     "ANSWER_SECONDS",
     "ServerAddress",
     "address_of",
+    "answering",
     "folder_failed",
     "is_storage",
     "persist",
-    "require_answer",
     "server_failed",
 ]
 
 LOCKED_PAUSES = (0.05, 0.2, 1.0, 5.0)  # seconds
 CONNECT_SECONDS = 5.0
 ANSWER_SECONDS = 120.0  # thousands of vectors may be stored in one call
-_STORAGE = ("full", "read-only", "permission", "locked", "no space", "too many open", "disk i/o")
+_STORAGE = ("is full", "read-only", "permission", "locked", "no space", "too many open", "disk i/o")
 _REMEDY = (
     "Is it running (chroma run --path DIR)? Unset CURATOR_CHROMA_URL to keep vectors in the "
     "library's folder."
@@ -68,8 +68,7 @@ def address_of(url: str) -> ServerAddress:
     elif not address.host:
         wrong = "it names no server"
     elif parts.username is not None or parts.password is not None:
-        # Not shown: the address has a password in it.
-        url, wrong = address.url, "names and passwords are not sent; CURATOR_CHROMA_TOKEN is"
+        wrong = "names and passwords are not sent; CURATOR_CHROMA_TOKEN is"
     elif parts.path.strip("/") or parts.query or parts.fragment:
         wrong = "a server has no path"
     if wrong:
@@ -78,20 +77,23 @@ def address_of(url: str) -> ServerAddress:
 
 
 def _unusable(url: str, why: str) -> UsageError:
+    shown = url.rpartition("@")[2]  # without a password
     return UsageError(
-        f"CURATOR_CHROMA_URL cannot be {url!r}: {why}.",
+        f"CURATOR_CHROMA_URL cannot be {shown!r}: {why}.",
         remedy="Give the server's address as http://HOST:PORT or https://HOST:PORT.",
     )
 
 
-def require_answer(address: ServerAddress, token: str | None) -> None:
-    """Makes sure that a Chroma server of this client's kind answers.
+def answering(url: str, token: str | None) -> ServerAddress:
+    """The address of a Chroma server of this client's kind that answers.
 
     Raises:
-        ServerUnavailable: none does.
+        UsageError: ``url`` is no address of a server.
+        ServerUnavailable: none answers there.
     """
     import httpx
 
+    address = address_of(url)
     asked = f"{address.url}/api/v2/heartbeat"
     try:
         answer = httpx.get(
@@ -118,6 +120,7 @@ def require_answer(address: ServerAddress, token: str | None) -> None:
             remedy="It takes Chroma 1.0 or later (`chroma --version`). " + _REMEDY,
             retryable=False,
         )
+    return address
 
 
 def server_failed(url: str, error: Exception) -> ServerUnavailable:

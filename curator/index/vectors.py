@@ -28,11 +28,10 @@ from curator.errors import CuratorError
 from curator.index.agreement import agree, take_over, upsert
 from curator.index.failures import (
     ANSWER_SECONDS,
-    address_of,
+    answering,
     folder_failed,
     is_storage,
     persist,
-    require_answer,
     server_failed,
 )
 from curator.index.place import Place, WriteMark
@@ -133,7 +132,8 @@ class VectorIndex:
                 take_over(former, collection, self._log)
             self._client.delete_collection(_FIRST_COLLECTION)
         if not self.is_sound():
-            agree(collection, self._mapped(), self._log, self.fingerprint, self._writing)
+            mirror = self._mapped()
+            agree(self._writable(), mirror, self._log, self.fingerprint, self._writing)
             self._generation = self._mirrored = self._log.generation()
 
     @_alone
@@ -351,7 +351,7 @@ class VectorIndex:
             there = self._url or (self._place.now / "chroma.sqlite3").exists()
             if not there or self._writing.left():
                 return None
-            self._client = self._server() if self._url else self._folder()
+            self._client = self._open()
             self._collection = self._named(self._name())
         return self._collection
 
@@ -374,7 +374,7 @@ class VectorIndex:
                 self._close()
                 if attempt == 2:
                     self._place.renew()
-                self._client = self._server() if self._url else self._folder()
+                self._client = self._open()
                 if attempt == 1:
                     with suppress(Exception):
                         self._client.delete_collection(self._name())
@@ -403,28 +403,22 @@ class VectorIndex:
         self._close()
         return True
 
-    def _folder(self) -> Any:
+    def _open(self) -> Any:
         import chromadb
         from chromadb.config import Settings
 
-        self._opened = self._place.now
-        self._opened.mkdir(parents=True, exist_ok=True)
-        return chromadb.PersistentClient(
-            path=str(self._opened), settings=Settings(anonymized_telemetry=False)
-        )
-
-    def _server(self) -> Any:
-        import chromadb
-        from chromadb.config import Settings
-
-        address = address_of(self._url or "")
-        require_answer(address, self._token)
+        settings = Settings(anonymized_telemetry=False)
+        if not self._url:
+            self._opened = self._place.now
+            self._opened.mkdir(parents=True, exist_ok=True)
+            return chromadb.PersistentClient(path=str(self._opened), settings=settings)
+        address = answering(self._url, self._token)
         client = chromadb.HttpClient(
             host=address.host,
             port=address.port,
             ssl=address.secure,
             headers={"Authorization": f"Bearer {self._token}"} if self._token else None,
-            settings=Settings(anonymized_telemetry=False),
+            settings=settings,
         )
         client._server._session.timeout = ANSWER_SECONDS  # type: ignore[attr-defined]
         return client
@@ -433,7 +427,8 @@ class VectorIndex:
         """Chroma keeps what it opened for a path, broken or deleted, and hands it out again,
         also when there is no collection to show for it."""
         if self._url and self._client is not None:
-            self._client._server._session.close()
+            for client in (self._client, self._client._admin_client):
+                client._server._session.close()
         self._collection = self._client = None
         if "chromadb" in sys.modules:
             from chromadb.api.shared_system_client import SharedSystemClient

@@ -93,6 +93,7 @@ def _ways(
         "vectors": lambda q: retriever.search(q.text, LIMIT, mode="dense"),
         "library": lambda q: library.search(q.text, LIMIT),
         "once": lambda q: library.search(q.text, LIMIT, once=True),
+        "mirror": lambda q: library.vectors.search(vector(q), LISTED, exact=True),
         "tantivy": lambda q: words.search(queries[q.text]),
         "chroma own": lambda q: chroma(own, q),
         "chroma": lambda q: chroma(with_where, q),
@@ -145,28 +146,34 @@ def _by_kind(seconds: Sequence[float], asked: Sequence[Asked]) -> dict[str, Any]
 
 def _recalls(
     library: Library, embedder: Remembered, brute: Brute, bare: Any, asked: Sequence[Asked]
-) -> dict[str, dict[str, float]]:
-    """How many of the exact nearest 10 and 100 are found, on average and at worst."""
-    found: dict[str, dict[int, list[float]]] = {}
+) -> dict[str, dict[str, dict[str, float]]]:
+    """By index and kind of query: how many of the exact nearest 10 and 100 are found, on average
+    and at worst."""
+    found: dict[str, dict[str, list[tuple[float, float]]]] = {}
     for query in asked:
         vector = embedder.embed_query(plain(query.text))
         exact = brute.search(vector)[0].tolist()
         rows = bare.query(query_embeddings=[vector], n_results=LISTED, include=[])
         answers = {
-            "chroma, as the library sets it": library.vectors.search(vector, LISTED)[0].tolist(),
-            "chroma, as it comes": [int(name) for name in rows["ids"][0]],
+            "Chroma, as the library sets it": library.vectors.search(vector, LISTED)[0].tolist(),
+            "Chroma, as it comes": [int(name) for name in rows["ids"][0]],
             "the mirror": library.vectors.search(vector, LISTED, exact=True)[0].tolist(),
         }
         for name, answer in answers.items():
-            for depth in (10, LISTED):
-                each = found.setdefault(name, {}).setdefault(depth, [])
-                each.append(recall(answer[:depth], exact[:depth]))
+            each = recall(answer[:LIMIT], exact[:LIMIT]), recall(answer, exact)
+            for kind in ("all", query.kind):
+                found.setdefault(name, {}).setdefault(kind, []).append(each)
     return {
         name: {
-            **{f"recall_{depth}": statistics.fmean(values) for depth, values in depths.items()},
-            **{f"worst_{depth}": min(values) for depth, values in depths.items()},
+            kind: {
+                "recall_10": statistics.fmean(ten for ten, _ in values),
+                "worst_10": min(ten for ten, _ in values),
+                "recall_100": statistics.fmean(hundred for _, hundred in values),
+                "worst_100": min(hundred for _, hundred in values),
+            }
+            for kind, values in kinds.items()
         }
-        for name, depths in found.items()
+        for name, kinds in found.items()
     }
 
 
@@ -178,6 +185,7 @@ _NAMES = {
     "vectors": "vectors alone",
     "library": "hybrid by `Library.search`, which first looks for what is new",
     "once": "the same without Chroma (`once`)",
+    "mirror": "the mirror alone, first 100",
     "tantivy": "bare tantivy, any of the stems, first 100",
     "chroma own": "bare Chroma, the library's collection, first 100",
     "chroma": "bare Chroma as it comes, first 100",
@@ -202,8 +210,12 @@ def _shown(numbers: dict[str, Any], asked: Sequence[Asked], embedding: Times, se
         f"{kind} {ms(found['p50'])} ({found['n']})" for kind, found in numbers["by_kind"].items()
     )
     recalls = [
-        [name, *(share(found[key]) for key in ("recall_10", "worst_10", "recall_100", "worst_100"))]
-        for name, found in numbers["recall"].items()
+        [
+            f"{name}, {kind}",
+            *(share(found[key]) for key in ("recall_10", "worst_10", "recall_100", "worst_100")),
+        ]
+        for name, kinds in numbers["recall"].items()
+        for kind, found in kinds.items()
     ]
     return (
         f"## Latency\n\n{numbers['papers']:,} papers, {len(asked)} queries "
@@ -211,6 +223,6 @@ def _shown(numbers: dict[str, Any], asked: Sequence[Asked], embedding: Times, se
         f"queries made beforehand. Hybrid p50 by kind: {kinds}.\n\n"
         + table(["what", "p50", "p95", "p50 to hybrid's"], rows)
         + "\n\nThe nearest found, of those that comparing all vectors finds:\n\n"
-        + table(["index", "of 10", "worst", "of 100", "worst"], recalls)
+        + table(["index, queries", "of 10", "worst", "of 100", "worst"], recalls)
         + "\n\n"
     )
