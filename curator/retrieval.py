@@ -87,7 +87,7 @@ class HybridRetriever:
         vectors: VectorIndex | None = None,
         embedder: Embedder | None = None,
         *,
-        facets: Facets | None = None,
+        facets: Callable[[], Facets] | None = None,
         reranker: Callable[[], Reranker | None] | None = None,
         exact: bool = False,
     ) -> None:
@@ -99,6 +99,11 @@ class HybridRetriever:
         self._reranker = reranker
         self._exact = exact
         self._stems: dict[int, list[str]] = {}
+
+    @property
+    def lost(self) -> int:
+        """How often Chroma has failed this: a change says that something is to be mended."""
+        return self._vectors.lost if self._vectors is not None else 0
 
     def search(
         self,
@@ -290,7 +295,7 @@ class HybridRetriever:
         masks = []
         if filters:
             assert self._facets is not None
-            masks.append(self._facets.mask(filters))
+            masks.append(self._facets().mask(filters))
         if constraints and query.constraints:
             size = len(masks[0]) if masks else self._papers.last_seq() + 1
             within = self._lexical.constrained(query, size)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
@@ -59,6 +59,7 @@ class Shelf:
         self.notify: Notify = notify or (lambda _: None)
         self.progress: Progress = progress or (lambda _what, _done, _of: None)
         self._said: set[str] = set()
+        self._ready: tuple[object, HybridRetriever] | None = None
         self._formers: dict[str, tuple[Embedder, VectorIndex] | None] = {}
         self.catalog = Catalog(self.home.catalog)
         self.lexical = LexicalIndex(self.home.lexical, self.catalog.papers, self.notify)
@@ -155,7 +156,8 @@ class Shelf:
             self.notify(text)
 
     def _lock(self) -> AbstractContextManager[None]:
-        return writer_lock(self.home.write_lock, self.notify)
+        # Once: who embeds much asks for the lock every few seconds.
+        return writer_lock(self.home.write_lock, partial(self._notify_once, "waiting"))
 
     # -------------------------------------------------------------- taking in
 
@@ -323,9 +325,13 @@ class Shelf:
         from curator.retrieval import HybridRetriever
 
         self._freshen_words()
-        parts: dict[str, Any] = {"facets": self.catalog.facets}
+        parts: dict[str, Any] = {"facets": lambda: self.catalog.facets}
         if mode == "lexical":
             return HybridRetriever(self.catalog.papers, self.lexical, **parts)
+        # What follows looks at every paper; it is done again once something has changed.
+        state = (once, self.catalog.papers.last_seq(), self.catalog.vectors.generation())
+        if self._ready is not None and self._ready[0] == (*state, self._ready[1].lost):
+            return self._ready[1]
         try:
             embedder, vectors = self._serving()
         except MissingError as error:
@@ -334,7 +340,7 @@ class Shelf:
             self._notify_once("words only", f"Searching by words only: {error}")
             return HybridRetriever(self.catalog.papers, self.lexical, **parts)
         self._freshen_vectors(embedder, vectors)
-        return HybridRetriever(
+        retriever = HybridRetriever(
             self.catalog.papers,
             self.lexical,
             vectors,
@@ -343,6 +349,8 @@ class Shelf:
             exact=once,
             **parts,
         )
+        self._ready = (*state, retriever.lost), retriever
+        return retriever
 
     @cached_property
     def reranker(self) -> Reranker | None:
@@ -354,7 +362,7 @@ class Shelf:
     def _freshen_vectors(self, embedder: Embedder, vectors: VectorIndex) -> None:
         """Mends what is wrong and makes the few vectors that are missing, unless another
         process is at it: readers do not wait."""
-        missing = self.catalog.vectors.missing_count(vectors.fingerprint)
+        missing = vectors.missing()
         few = missing <= EMBED_BEFORE_SEARCH and vectors is self.vectors
         if (missing and few) or not vectors.is_sound():
             with free_lock(self.home.write_lock) as free:

@@ -122,7 +122,7 @@ Run = Callable[..., RunRecord]
 def llm(monkeypatch: pytest.MonkeyPatch) -> ScriptedLLM:
     scripted = ScriptedLLM(says)
     monkeypatch.setattr("curator.llm.open_llm", lambda _settings, _spec: scripted)
-    monkeypatch.setattr("curator.embedding.open_embedder", lambda _: FakeEmbedder())
+    monkeypatch.setattr("curator.embedding.open_embedder", lambda *_: FakeEmbedder())
     monkeypatch.setattr("curator.reranking.open_reranker", lambda _: OverlapReranker())
     return scripted
 

@@ -13,9 +13,10 @@ import pytest
 from processes import Peer, Watched, embedded, opened, revised, row
 
 from curator.filters import Filters
+from curator.indexing import FEW
 
 SECOND = 1.0  # until when what another process wrote must be found
-WAIT = 1.0  # a search on two busy cores; who waits for a lock waits longer in these tests
+WAIT = 2.5  # a search on two busy cores; who waits for a lock waits longer in these tests
 MODES = ("lexical", "dense", "hybrid")
 LINGUISTICS = Filters(categories=("cs.CL",))
 
@@ -172,7 +173,7 @@ def test_readers_do_not_wait_for_a_writer(home: Path) -> None:
     with Peer(home) as reader, Peer(home) as writer:
         reader.ask("search", "study")  # opens what is opened once
         writer.ask("add", [fresh(0)], embed=False)
-        writer.tell("lock", 2.0)
+        writer.tell("lock", 6.0)
         writer.answer()
         since = time.monotonic()
         for mode in (*MODES, None):
@@ -181,7 +182,7 @@ def test_readers_do_not_wait_for_a_writer(home: Path) -> None:
                 found = reader.ask("search", fresh(0)["title"], mode, once=once)
                 assert time.monotonic() - started < WAIT
                 assert (fresh(0)["title"] in found) == (mode != "dense")
-        assert time.monotonic() - since < 2.0
+        assert time.monotonic() - since < 6.0
         writer.answer()
         assert reader.ask("search", fresh(0)["title"], "dense")[0] == fresh(0)["title"]
 
@@ -191,7 +192,7 @@ def test_a_reader_does_not_wait_for_the_first_words(tmp_path: Path) -> None:
     with Peer(home) as writer, Peer(home) as reader:
         writer.ask("add", BASE)
         shutil.rmtree(home / "index" / "lexical")
-        writer.tell("lock", 2.0)
+        writer.tell("lock", 6.0)
         writer.answer()
         started = time.monotonic()
         assert reader.ask("search", BASE[0]["title"], "lexical") == []
@@ -219,7 +220,8 @@ def test_two_writers_take_turns(home: Path) -> None:
     assert library.catalog.papers.count() == library.lexical.count() == 551
     assert library.catalog.vectors.counts() == {"fake 32d": 551}
     assert library.vectors.count() == 551 and library.vectors.is_sound()
-    assert embedded(home) == 551
+    # Few papers are embedded without waiting for whoever may be at them.
+    assert 551 <= embedded(home) <= 551 + FEW
     for number in (0, 199, 200, 399):
         for mode in MODES:
             hits = library.search(fresh(number)["title"], 1, mode=mode)  # type: ignore[arg-type]

@@ -76,7 +76,7 @@ class Shelf:
     def context(self, llm: MeteredLLM, fallback: MeteredLLM | None = None) -> AskContext:
         return AskContext(
             retriever=HybridRetriever(
-                self.catalog.papers, self.lexical, facets=self.catalog.facets
+                self.catalog.papers, self.lexical, facets=lambda: self.catalog.facets
             ),
             papers=self.catalog.papers,
             selector=EvidenceSelector(FakeEmbedder(), OverlapReranker()),

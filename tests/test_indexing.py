@@ -297,9 +297,18 @@ def test_what_was_made_is_kept_whatever_ends_it(desk: Desk, error: BaseException
     desk.check()
 
 
+@pytest.fixture
+def interruptible() -> Iterator[None]:
+    """A job in the background (CI) is started with Ctrl-C ignored, and hands that on."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("interruptible")
 def test_ctrl_c_in_this_thread_waits_for_what_is_under_way(desk: Desk) -> None:
     add(desk.catalog, *many(300))
-    embedder = Quick(Bulk(2, 8), pause=0.2)
+    embedder = Quick(Bulk(2, 8), pause=1.0)  # 19 s for all
     main = threading.main_thread().ident
     assert main is not None
     timer = threading.Timer(0.5, signal.pthread_kill, (main, signal.SIGINT))
@@ -308,11 +317,12 @@ def test_ctrl_c_in_this_thread_waits_for_what_is_under_way(desk: Desk) -> None:
     with pytest.raises(KeyboardInterrupt):
         desk.sync(embedder)
     timer.join()
-    assert time.monotonic() - started < 3
+    assert time.monotonic() - started < 12
     assert desk.stored == len(embedder.texts) > 0
     desk.check(missing=300 - desk.stored)
 
 
+@pytest.mark.usefixtures("interruptible")
 def test_a_second_ctrl_c_does_not_wait(desk: Desk) -> None:
     """As with a server that does not answer."""
     add(desk.catalog, *many(20))
@@ -333,7 +343,7 @@ def test_a_second_ctrl_c_does_not_wait(desk: Desk) -> None:
     started = time.monotonic()
     with pytest.raises(KeyboardInterrupt):
         desk.sync(embedder)
-    assert 0.5 < time.monotonic() - started < 5
+    assert 0.5 < time.monotonic() - started < 15
     release.set()
 
 

@@ -31,7 +31,9 @@ def search(catalog: Catalog, tmp_path: Path) -> HybridRetriever:
     embedder = FakeEmbedder()
     vectors = VectorIndex(tmp_path / "vectors", catalog.vectors, embedder.fingerprint)
     sync_vectors(catalog, vectors, embedder, lambda: writer_lock(tmp_path / "lock"))
-    return HybridRetriever(catalog.papers, lexical, vectors, embedder, facets=catalog.facets)
+    return HybridRetriever(
+        catalog.papers, lexical, vectors, embedder, facets=lambda: catalog.facets
+    )
 
 
 @pytest.mark.parametrize("mode", ["hybrid", "dense", "lexical"])
@@ -135,7 +137,7 @@ def test_asking_once_finds_the_same(search: HybridRetriever, catalog: Catalog) -
         search._lexical,
         search._vectors,
         search._embedder,
-        facets=catalog.facets,
+        facets=lambda: catalog.facets,
         exact=True,
     )
     for query in ("owls see at night", "study of topic 3", "bread"):

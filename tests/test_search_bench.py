@@ -14,7 +14,7 @@ from xml.etree import ElementTree as ET
 
 import numpy as np
 import pytest
-from fakes import FakeEmbedder
+from fakes import FakeEmbedder, OverlapReranker
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -547,8 +547,10 @@ def test_a_run_over_little_data(
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
     fake: FakeEmbedder,
+    reranker: OverlapReranker,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr("curator.reranking.open_reranker", lambda *_: reranker)
     monkeypatch.setattr(filtering, "VALUES", 3)
     monkeypatch.setattr(sets, "TITLES", 15)
     monkeypatch.setattr(growth, "QUERIES", 10)
@@ -557,7 +559,7 @@ def test_a_run_over_little_data(
     out, plot = tmp_path / "all.json", tmp_path / "docs" / "growth.svg"
     more = ["--growth", "20,40", "--plot", str(plot), "--out", str(out)]
     chosen = ["--only", "quality", "--only", "latency", "--only", "growth"]
-    assert main([*common, *more, *chosen]) == 0
+    assert main([*common, *more, *chosen, "--rerank", "--rerank-minutes", "0"]) == 0
     shown = capsys.readouterr().out
     numbers = json.loads(out.read_text())
     assert numbers["quality"]["sets"]["scifact"]["papers"] == 68
@@ -565,6 +567,14 @@ def test_a_run_over_little_data(
         assert len(found["ids"]) == len(found["ndcg"]["hybrid"]), name
         assert found["halves"]["all"]["ndcg"]["hybrid"]["value"] > 0.3, name
     assert shown.count("average of the sets") == 3
+    for name, found in numbers["quality"]["reranked"].items():
+        sample = found["ids"]
+        assert len(sample) == found["difference"]["n"] == 5, name
+        assert {*sample} < {*numbers["quality"]["sets"][name]["ids"]}
+        mean = float(
+            np.mean([numbers["quality"]["sets"][name]["ndcg"]["hybrid"][i] for i in sample])
+        )
+        assert found["difference"]["first"] == pytest.approx(mean), name
     ways = numbers["latency"]["ways"]
     assert all(found["n"] == 28 and 0 < found["p50"] <= found["p95"] for found in ways.values())
     assert numbers["latency"]["recall"]["the mirror"]["all"]["worst_100"] == 1.0
@@ -574,6 +584,7 @@ def test_a_run_over_little_data(
     assert ET.parse(plot).getroot().tag.endswith("svg")
     for part in ("## Quality", "## Latency", "## Growth", "Filters:"):
         assert part in shown
-    made = len(fake.texts)
-    assert main([*common, "--growth", "20", "--only", "growth"]) == 0
-    assert len(fake.texts) == made, "no paper is embedded again"
+    # What is finished is found again, without what it was made of.
+    libraries = Libraries(tmp_path / "bench", data, 60, 0)
+    monkeypatch.setattr(growth._Builder, "_base", None)
+    assert growth._Builder(libraries).library(40).is_dir()

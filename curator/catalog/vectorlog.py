@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 from array import array
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, Row, Select, delete, func, select
 from sqlalchemy.dialects.sqlite import insert
@@ -15,6 +15,10 @@ from curator.catalog.papers import MANY, paper_of
 from curator.catalog.schema import counters, embedded, papers
 from curator.catalog.store import Store
 from curator.paper import Paper
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 __all__ = ["VectorLog"]
 
@@ -68,6 +72,13 @@ class VectorLog:
         with self._store.write() as connection:
             connection.execute(fresh.on_conflict_do_nothing())
             return int(connection.execute(query).scalar_one())
+
+    def paper_seqs(self) -> NDArray[np.int64]:
+        """The numbers of all papers' present texts, in no order."""
+        import numpy as np
+
+        numbers = self._store.glance("SELECT group_concat(seq) FROM papers") or ""
+        return np.fromstring(numbers, np.int64, sep=",")
 
     def done_count(self, fingerprint: str) -> int:
         return self.counts().get(fingerprint, 0)

@@ -61,13 +61,15 @@ class Mirror:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
+        self._rows: Floats = np.zeros((0, 0), np.float32)
         self.close()
 
     # ------------------------------------------------------------------ state
 
     def close(self) -> None:
         self._key: tuple[_Shape, int, int] | None = None
-        self._rows: Floats = np.zeros((0, 0), np.float32)
+        # As wide as before: a question that is under way puts rows of before and after together.
+        self._rows = np.zeros((0, self.dimensions), np.float32)
         self._marks: NDArray[np.uint32] = np.zeros(0, np.uint32)
         self._signs: NDArray[np.uint64] = np.zeros((0, 0), np.uint64)
         self._mean: Floats = np.zeros(0, np.float32)

@@ -6,10 +6,9 @@ whose metadata says which embedder filled it; its records are named by the numbe
 (``catalog.vectors``); where the two differ, what is missing is embedded again. Vectors are
 always passed in: Chroma's default embedder would download.
 
-Beside each collection lies its mirror (`curator.index.mirror`), which answers what Chroma is
-slow at: filtered questions, and what another process has added since this one opened Chroma.
-It answers in Chroma's place, too, while that is being made anew, or is damaged, as it may be when
-a process is killed. Readers make and delete nothing; who writes holds the writer's lock.
+Beside it lies its mirror (`curator.index.mirror`), which answers what Chroma is slow at (filtered
+questions, what another process has added since) or cannot answer, being damaged or made anew.
+Readers make and delete nothing; who writes holds the writer's lock.
 """
 
 from __future__ import annotations
@@ -48,12 +47,10 @@ if TYPE_CHECKING:
 
 __all__ = ["VectorIndex"]
 
-# So many vectors that others have added are compared one by one; with more, Chroma's index is
-# opened anew (which reads all of it).
+# So many vectors that others have added are compared one by one; with more, Chroma is opened anew.
 REOPEN_AFTER = 5_000
-# Neighbours that Chroma looks at for one question. Of the nearest 100 among 100,000 papers, 100
-# find .96 and 200 find .99 (evals.search).
-EF_SEARCH = 200
+# Denser than by default (100, 16, 100), with which some questions miss their nearest papers.
+HNSW = {"space": "cosine", "ef_construction": 200, "max_neighbors": 32, "ef_search": 200}
 _FIRST_COLLECTION = "papers"  # of the first releases, whose records are named by paper ids
 
 P = ParamSpec("P")
@@ -114,6 +111,7 @@ class VectorIndex:
         self._collection: Any = None
         self._generation = -1  # that the open client has
         self._counted: tuple[object, int] = (None, 0)
+        self.lost = 0  # how often Chroma could not be asked, or had fewer than it should
         self._damaged = False  # Chroma's files, as they were at that generation
         self._guard = RLock()  # an API model's answers are worked on in several threads
 
@@ -220,9 +218,10 @@ class VectorIndex:
         import numpy as np
 
         mirror = self._mapped()
-        if exact or allowed is not None or limit <= 0:
+        if exact or allowed is not None or limit <= 0 or not len(mirror):
             return mirror.search(vector, limit, allowed)
         found = self._nearest(vector, limit, len(mirror))
+        self.lost += found is None
         if found is None or not mirror.has(found[0]).all():
             return mirror.search(vector, limit)
         numbers, scores = found
@@ -239,8 +238,6 @@ class VectorIndex:
         """What Chroma finds; None if it cannot be asked, or has fewer vectors than ``wanted``."""
         import numpy as np
 
-        if not wanted:
-            return None
         try:
             collection = self._readable()
             if collection is None or (total := self._known_total(collection)) < wanted:
@@ -256,6 +253,13 @@ class VectorIndex:
             return None
         numbers = np.array([int(name) for name in rows["ids"][0]], np.int64)
         return numbers, 1 - np.array(rows["distances"][0], np.float32)
+
+    @_alone
+    def missing(self) -> int:
+        """How many papers have no vector of their present text."""
+        import numpy as np
+
+        return int(np.count_nonzero(~self._mapped().has(self._log.paper_seqs())))
 
     def _known_total(self, collection: Any) -> int:
         """How many vectors Chroma has. Counting takes it longer than finding the nearest, so it
@@ -381,7 +385,7 @@ class VectorIndex:
                 collection = self._client.get_or_create_collection(
                     self._name(),
                     metadata={"fingerprint": self.fingerprint},
-                    configuration={"hnsw": {"space": "cosine", "ef_search": EF_SEARCH}},
+                    configuration={"hnsw": HNSW},
                     embedding_function=None,
                 )
                 collection.count()

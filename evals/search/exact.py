@@ -89,10 +89,11 @@ def exact_retriever(library: Library, embedder: Embedder, brute: Brute) -> Hybri
     catalog = library.catalog
     vectors = _AllVectors(library.home.vectors, catalog.vectors, embedder.fingerprint)
     vectors.brute = brute
+    masks = _SqlMasks(catalog)
     return HybridRetriever(
         catalog.papers,
         _AllWords(library.home.lexical, catalog.papers),
         vectors,
         embedder,
-        facets=cast("Facets", _SqlMasks(catalog)),
+        facets=lambda: cast("Facets", masks),
     )

@@ -56,7 +56,7 @@ def retriever_of(library: Shelf, embedder: Embedder) -> HybridRetriever:
         library.lexical,
         library.vectors,
         embedder,
-        facets=library.catalog.facets,
+        facets=lambda: library.catalog.facets,
     )
 
 
