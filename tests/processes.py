@@ -23,6 +23,7 @@ import socket
 import subprocess
 import sys
 import time
+import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -282,6 +283,8 @@ def _serve(
             answer = ("done", getattr(worker, name)(*args, **kwargs))
         except CuratorError as error:
             answer = ("error", f"{type(error).__name__}: {error}")
+        except Exception:  # noqa: BLE001 - the test that asked shows it
+            answer = ("error", traceback.format_exc())
         connection.send(answer)
 
 
