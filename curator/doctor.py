@@ -155,21 +155,14 @@ def _reranker(settings: Settings) -> Finding:
 
 
 def _vectors(settings: Settings) -> Finding:
-    from curator.catalog import Catalog
-    from curator.embedding import open_embedder
-    from curator.index.vectors import VectorIndex
+    from curator.shelf import Shelf
 
-    home = Home(settings.home.expanduser())
-    catalog = Catalog(home.catalog)
-    try:
-        index = VectorIndex(home.vectors, catalog.vectors, open_embedder(settings).fingerprint)
-        with free_lock(home.write_lock) as free:
+    with Shelf(settings) as shelf:
+        with free_lock(shelf.home.write_lock) as free:
             if free:
-                index.heal()
-        papers = catalog.papers.count()
-        have = papers - catalog.vectors.missing_count(index.fingerprint)
-    finally:
-        catalog.close()
+                shelf.vectors.heal()
+        papers = shelf.catalog.papers.count()
+        have = papers - shelf.catalog.vectors.missing_count(shelf.vectors.fingerprint)
     if have < papers:
         return Finding("vectors", "warn", f"{have:,} of {papers:,} papers", "curator index")
     return Finding("vectors", "ok", f"{have:,} papers")

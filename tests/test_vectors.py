@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,6 +15,7 @@ from processes import chroma_server_fixture  # noqa: F401
 
 from curator.catalog import Catalog
 from curator.embedding import embedding_text
+from curator.errors import StorageError
 from curator.index.vectors import VectorIndex
 from curator.indexing import sync_vectors
 from curator.locks import writer_lock
@@ -366,12 +368,63 @@ def test_what_others_add_is_seen_without_opening_chroma_again(
     assert shelf.find("foxes walk by day", index=other)[0] == "Foxes by day"
 
 
+def test_who_reads_does_not_open_what_is_being_written(
+    shelf: Shelf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Chroma's graph may be half there; it is looked at once the writer has ended."""
+    other = shelf.open()
+    (mirror,) = (shelf.folder / "vectors-mirror").iterdir()
+    mark = mirror.with_suffix(".writing")
+    mark.touch()
+    with monkeypatch.context() as patch:
+        patch.setattr(other, "_open", pytest.fail)
+        assert shelf.find("owls see at night", index=other)[0] == "Owls at night"
+        assert not other.is_sound()
+    mark.unlink()
+    assert other.is_sound() and other.count() == 3
+
+
+def test_chroma_in_panic(shelf: Shelf, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its compiled part raises what is no Exception where files vanish while it opens them."""
+    panic = type("PanicException", (BaseException,), {})
+
+    def opens(**_: object) -> None:
+        raise panic("unable to open database file")
+
+    other = shelf.open()
+    with monkeypatch.context() as patch:
+        patch.setattr("chromadb.PersistentClient", opens)
+        assert shelf.find("owls see at night", index=other)[0] == "Owls at night"
+        with pytest.raises(StorageError, match="unable to open"):
+            other.heal()
+    other.heal()
+    assert other.is_sound() and other.count() == 3
+
+
+def test_the_disk_is_full(shelf: Shelf, monkeypatch: pytest.MonkeyPatch) -> None:
+    add(shelf.catalog, record("Foxes by day", "Foxes walk by day."))
+
+    def put(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("curator.index.mirror._put", put)
+        with pytest.raises(StorageError, match="No space left") as raised:
+            shelf.sync()
+    assert "Free some space" in raised.value.remedy and raised.value.retryable
+    assert len(shelf.catalog.vectors.missing("fake 32d")) == 1
+    assert shelf.sync() == 1
+    assert shelf.index.is_sound() and shelf.index.count() == 4
+    assert shelf.find("foxes walk by day", exact=True)[0] == "Foxes by day"
+
+
 def test_an_empty_index(catalog: Catalog, tmp_path: Path) -> None:
     shelf = Shelf(catalog, tmp_path)
     assert shelf.index.count() == 0
     assert shelf.find("anything") == []
     assert shelf.index.vectors([paper(title="Unknown")]) == {}
     assert shelf.index.vectors([]) == {}
+    assert not list(tmp_path.glob("vectors*"))  # who reads makes nothing
     assert shelf.sync() == 0
 
 

@@ -7,7 +7,8 @@ waits for an answer for ever, so both are looked at before it is opened.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import urlsplit
@@ -20,7 +21,9 @@ __all__ = [
     "address_of",
     "answering",
     "folder_failed",
+    "is_gone",
     "is_storage",
+    "no_panic",
     "persist",
     "server_failed",
 ]
@@ -151,6 +154,23 @@ def is_storage(error: Exception) -> bool:
     said = str(error).lower()
     ours = OSError, ImportError, AttributeError, MemoryError
     return isinstance(error, ours) or any(word in said for word in _STORAGE)
+
+
+def is_gone(error: Exception) -> bool:
+    """Whether a collection is not there (any more)."""
+    return type(error).__name__ == "NotFoundError"
+
+
+@contextmanager
+def no_panic() -> Iterator[None]:
+    """Chroma's compiled part ends in panic where a file is deleted while it opens it. What Python
+    makes of that is no Exception, and would end the program."""
+    try:
+        yield
+    except BaseException as error:
+        if type(error).__name__ == "PanicException":
+            raise RuntimeError(str(error)) from error
+        raise
 
 
 def persist(write: Callable[[], None], is_lost: Callable[[Exception], bool]) -> bool:

@@ -252,6 +252,17 @@ class Mirror:
         scores = np.asarray(self._rows[numbers] @ vector)
         return _best(numbers, scores, limit)
 
+    def with_newer(
+        self, found: tuple[Numbers, Floats], vector: Floats, limit: int, generation: int
+    ) -> tuple[Numbers, Floats]:
+        """The best of what was found elsewhere and of the rows that were written after a
+        generation."""
+        numbers, scores = found
+        more, theirs = self.search(vector, limit, among=self.newer_than(generation))
+        fresh = ~np.isin(more, numbers)
+        numbers = np.concatenate([numbers, more[fresh]])
+        return _best(numbers, np.concatenate([scores, theirs[fresh]]), limit)
+
     def _likely(self, vector: Floats, numbers: Numbers, count: int) -> Numbers:
         """The rows whose signs are most like the question's."""
         asked = _signs(vector[None], self._mean)[0]

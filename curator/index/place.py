@@ -29,10 +29,19 @@ class Place:
         return self._numbered(max(self._numbers(), default=0))
 
     def renew(self) -> None:
-        """Deletes all that is there, and makes an empty folder with a name of its own."""
+        """Makes an empty folder with a name of its own. The former one stays for whoever opens it
+        in this moment."""
         numbers = self._numbers()
         self._numbered(max(numbers, default=0) + 1).mkdir(parents=True)
-        for number in {0, *numbers}:
+        self._delete({0, *numbers} - {max(numbers, default=0)})
+
+    def tidy(self) -> None:
+        """Deletes former folders."""
+        if numbers := self._numbers():
+            self._delete({0, *numbers} - {max(numbers)})
+
+    def _delete(self, numbers: set[int]) -> None:
+        for number in numbers:
             shutil.rmtree(self._numbered(number), ignore_errors=True)
 
     def _numbered(self, number: int) -> Path:

@@ -16,6 +16,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import sys
+import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -29,7 +30,9 @@ from curator.index.failures import (
     ANSWER_SECONDS,
     answering,
     folder_failed,
+    is_gone,
     is_storage,
+    no_panic,
     persist,
     server_failed,
 )
@@ -51,6 +54,7 @@ __all__ = ["VectorIndex"]
 REOPEN_AFTER = 5_000
 # Denser than by default (100, 16, 100), with which some questions miss their nearest papers.
 HNSW = {"space": "cosine", "ef_construction": 200, "max_neighbors": 32, "ef_search": 200}
+LOOK_AGAIN = 1.0  # seconds after which a search that could not open Chroma tries again
 _FIRST_COLLECTION = "papers"  # of the first releases, whose records are named by paper ids
 
 P = ParamSpec("P")
@@ -110,6 +114,7 @@ class VectorIndex:
         self._opened: Path | None = None  # the folder of the client
         self._collection: Any = None
         self._generation = -1  # that the open client has
+        self._look_at = 0.0  # not before this time (monotonic) a search opens Chroma
         self._counted: tuple[object, int] = (None, 0)
         self.lost = 0  # how often Chroma could not be asked, or had fewer than it should
         self._damaged = False  # Chroma's files, as they were at that generation
@@ -122,8 +127,10 @@ class VectorIndex:
         """Makes the three agree (`curator.index.agreement`). The caller holds the writer's lock."""
         persist(self._mend, self._is_lost)
 
+    @no_panic()
     def _mend(self) -> None:
         collection = self._writable()
+        self._place.tidy()
         former = self._named(_FIRST_COLLECTION)
         if former is not None and (former.metadata or {}).get("fingerprint") == self.fingerprint:
             with self._writing.set():
@@ -136,26 +143,26 @@ class VectorIndex:
 
     @_alone
     def is_sound(self) -> bool:
-        """Whether the mirror, and Chroma where it is open, have as many vectors as the
-        catalog says. Costs some milliseconds."""
+        """Whether the mirror, and Chroma where it is open, have as many vectors as they should."""
         known = self._log.done_count(self.fingerprint)
         if self._damaged or self._writing.left() or len(self._mapped()) != known:
             return False
         try:
             return self._collection is None or self._total() == known
         except Exception as error:
-            if self._is_lost(error):
-                return False
-            if self._url:
-                raise
-            self._close()  # locked, or the disk is full: whoever writes will say so
-            return True
+            if not self._is_lost(error):
+                if self._url:
+                    raise
+                self._close()  # locked, or the disk is full: whoever writes will say so
+            # A folder's collection that others have made anew is opened anew.
+            return not (self._damaged or self._url)
 
     @_alone
     def count(self) -> int:
         """Vectors in Chroma's collection; 0 if there is none."""
         return self._total()
 
+    @no_panic()
     def _total(self) -> int:
         collection = self._readable()
         return int(collection.count()) if collection else 0
@@ -177,6 +184,7 @@ class VectorIndex:
         if restated or lost:
             self.heal()  # takes out the vectors of the former texts, brings back what was lost
 
+    @no_panic()
     def _store(self, seqs: Sequence[int], vectors: Vectors) -> None:
         collection = self._writable()
         with self._writing.set():
@@ -215,8 +223,6 @@ class VectorIndex:
         processes have added since it was opened; or, where Chroma has lost some or does not yet
         know that some were taken out, the mirror.
         """
-        import numpy as np
-
         mirror = self._mapped()
         if exact or allowed is not None or limit <= 0 or not len(mirror):
             return mirror.search(vector, limit, allowed)
@@ -224,27 +230,24 @@ class VectorIndex:
         self.lost += found is None
         if found is None or not mirror.has(found[0]).all():
             return mirror.search(vector, limit)
-        numbers, scores = found
-        newer = mirror.newer_than(self._generation)
-        if len(newer):
-            more, theirs = mirror.search(vector, limit, among=newer)
-            fresh = ~np.isin(more, numbers)
-            numbers = np.concatenate([numbers, more[fresh]])
-            scores = np.concatenate([scores, theirs[fresh]])
-        order = np.lexsort((numbers, -scores))[:limit]
-        return numbers[order], scores[order]
+        return mirror.with_newer(found, vector, limit, self._generation)
 
     def _nearest(self, vector: Vectors, limit: int, wanted: int) -> Found | None:
         """What Chroma finds; None if it cannot be asked, or has fewer vectors than ``wanted``."""
         import numpy as np
 
-        try:
-            collection = self._readable()
-            if collection is None or (total := self._known_total(collection)) < wanted:
+        if self._collection is None and not self._url:
+            if time.monotonic() < self._look_at:
                 return None
-            rows = collection.query(
-                query_embeddings=[vector], n_results=min(limit, total), include=["distances"]
-            )
+            self._look_at = time.monotonic() + LOOK_AGAIN
+        try:
+            with no_panic():
+                collection = self._readable()
+                if collection is None or (total := self._known_total(collection)) < wanted:
+                    return None
+                rows = collection.query(
+                    query_embeddings=[vector], n_results=min(limit, total), include=["distances"]
+                )
         except Exception as error:
             if not self._is_lost(error):
                 if self._url:
@@ -319,9 +322,9 @@ class VectorIndex:
         try:
             return self._client.get_collection(name, embedding_function=None)
         except Exception as error:
-            if _is_gone(error):
-                return None
-            raise
+            if not is_gone(error):
+                raise
+            return None
 
     # ------------------------------------------------------------------ files
 
@@ -375,31 +378,34 @@ class VectorIndex:
         all; the vectors are in the mirrors, or are made again."""
         for attempt in range(1 if damaged else 0, 3):
             try:
-                self._close()
-                if attempt == 2:
-                    self._place.renew()
-                self._client = self._open()
-                if attempt == 1:
-                    with suppress(Exception):
-                        self._client.delete_collection(self._name())
-                collection = self._client.get_or_create_collection(
-                    self._name(),
-                    metadata={"fingerprint": self.fingerprint},
-                    configuration={"hnsw": HNSW},
-                    embedding_function=None,
-                )
-                collection.count()
+                with no_panic():
+                    return self._connected(attempt)
             except Exception as error:
                 if self._url or attempt == 2 or is_storage(error):
                     raise
-            else:
-                return collection
         raise AssertionError
+
+    def _connected(self, attempt: int) -> Any:
+        self._close()
+        if attempt == 2:
+            self._place.renew()
+        self._client = self._open()
+        if attempt == 1:
+            with suppress(Exception):
+                self._client.delete_collection(self._name())
+        collection = self._client.get_or_create_collection(
+            self._name(),
+            metadata={"fingerprint": self.fingerprint},
+            configuration={"hnsw": HNSW},
+            embedding_function=None,
+        )
+        collection.count()
+        return collection
 
     def _is_lost(self, error: Exception) -> bool:
         """Whether an error says that what was opened is there no more, or is damaged. Then it is
         closed, and opened or made anew when it is next needed."""
-        gone = _is_gone(error)
+        gone = is_gone(error)
         if isinstance(error, CuratorError) or is_storage(error) or (self._url and not gone):
             return False
         # What others have deleted or made anew fails in many ways.
@@ -441,9 +447,3 @@ class VectorIndex:
 
     def _trouble(self, error: Exception) -> Exception:
         return server_failed(self._url, error) if self._url else folder_failed(self._path, error)
-
-
-def _is_gone(error: Exception) -> bool:
-    from chromadb.errors import NotFoundError
-
-    return isinstance(error, NotFoundError)
