@@ -6,7 +6,7 @@ On the processor a text is a run of its own, as many runs at once as there are t
   value in the whole batch. In a batch a text's vector depends on the texts beside it (cosine
   down to .992 among arXiv abstracts); alone it is the same vector every time.
 * It is quicker: no padding, and what one text needs stays in a core's cache. Two threads did
-  38 abstracts/s so, 15/s in batches of 16 (docs/benchmarks.md).
+  38 abstracts/s so, 16 in batches of 16 (docs/benchmarks.md).
 
 A GPU wants the opposite. It is used for many texts only, since it takes seconds to start.
 """
