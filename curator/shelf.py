@@ -143,7 +143,7 @@ class Shelf:
             name = fingerprint.partition(";")[0].split(" ")[0]
             try:
                 chosen = self.settings.model_copy(update={"embedding": name})
-                embedder = open_embedder(chosen)
+                embedder = open_embedder(chosen, self.notify)
             except CuratorError:
                 return None
             if embedder.fingerprint == fingerprint:

@@ -52,7 +52,7 @@ __all__ = ["VectorIndex"]
 
 # So many vectors that others have added are compared one by one; with more, Chroma is opened anew.
 REOPEN_AFTER = 5_000
-# Denser than by default (100, 16, 100), with which some questions miss their nearest papers.
+# Denser than by default (100, 16, 100): an approximate graph may miss what is near.
 HNSW = {"space": "cosine", "ef_construction": 200, "max_neighbors": 32, "ef_search": 200}
 LOOK_AGAIN = 1.0  # seconds after which a search that could not open Chroma tries again
 _FIRST_COLLECTION = "papers"  # of the first releases, whose records are named by paper ids

@@ -259,8 +259,8 @@ def _shown(
     )
     return (
         "## Quality\n\nnDCG@10 with 95 % intervals (bootstrap over clusters; differences paired). "
-        "Weights were set on the even queries of --seed 0; reciprocal ranks have k = "
-        f"{CONSTANT} and the first {LISTED} of each list. Seed {libraries.seed}. {asked}.\n\n"
+        "The form was chosen on all these queries, feedback's sizes on the even ones of --seed 0; "
+        f"reciprocal ranks have k = {CONSTANT} and the first {LISTED} of each list. Seed {libraries.seed}. {asked}.\n\n"
         + table(head, rows)
     )
 
