@@ -26,6 +26,8 @@ from curator.query import ParsedQuery
 from curator.text import plain
 
 if TYPE_CHECKING:
+    from concurrent.futures import ThreadPoolExecutor
+
     import numpy as np
     from numpy.typing import NDArray
 
@@ -99,6 +101,7 @@ class HybridRetriever:
         self._reranker = reranker
         self._exact = exact
         self._stems: dict[int, list[str]] = {}
+        self._aside: ThreadPoolExecutor | None = None
 
     @property
     def lost(self) -> int:
@@ -145,18 +148,19 @@ class HybridRetriever:
         """Papers like one: near its vector, and with the words that tell it from others."""
         import numpy as np
 
-        counts = Counter(self._stems_of(paper))
+        counts = Counter(self._lexical.words(f"{paper.title} {paper.abstract}"))
         rare = self._idf(list(counts))
         telling = {s: n * idf for (s, n), idf in zip(counts.items(), rare, strict=True)}
         best = sorted(telling, key=lambda s: (-telling[s], s))[:SIMILAR_TERMS]
         weights = {stem: telling[stem] for stem in best}
         allowed = self._mask(ParsedQuery(""), filters)
-        seqs, words = self._lexical.ranked(ParsedQuery(""), DEPTH, allowed, weights)
         vector = self._vector_of(paper)
-        if vector is not None:
-            seqs, words = self._mixed(vector, seqs, words, allowed, DEPTH, feedback=None)
+        if vector is None:
+            seqs, scores = self._lexical.ranked(ParsedQuery(""), DEPTH, allowed, weights)
+        else:
+            seqs, scores = self._mixed(vector, ParsedQuery(""), allowed, DEPTH, weights)
         others = np.flatnonzero(seqs != paper.seq)
-        return self._hits(seqs[others], words[others], limit)
+        return self._hits(seqs[others], scores[others], limit)
 
     def ranked(
         self,
@@ -173,38 +177,44 @@ class HybridRetriever:
             found, cosines = self._vectors.search(vector, limit, allowed, exact=self._exact)
             return found, cosines.astype(float)
         depth = max(DEPTH, limit)
-        seqs, words = self._lexical.ranked(query, depth, allowed)
-        return self._mixed(vector, seqs, words, allowed, depth, feedback=query)
+        return self._mixed(vector, query, allowed, depth, feedback=True)
 
     # ----------------------------------------------------------------- mixing
 
     def _mixed(
         self,
         vector: Vectors,
-        seqs: Seqs,
-        words: Scores,
+        query: ParsedQuery,
         allowed: Mask | None,
         depth: int,
+        weights: dict[str, float] | None = None,
         *,
-        feedback: ParsedQuery | None,
+        feedback: bool = False,
     ) -> tuple[Seqs, Scores]:
-        """Mixes a ranking by words with that by a vector; with ``feedback``, both once more
+        """Mixes the ranking by words with that by a vector; with ``feedback``, both once more
         for the richer question."""
+        from concurrent.futures import ThreadPoolExecutor
+
         import numpy as np
 
         from curator.fusion import VECTOR_PAPERS, WORD_PAPERS, mixed, moved
 
         assert self._vectors is not None
+        if self._aside is None:
+            self._aside = ThreadPoolExecutor(1, "words")
+        # Both let go of the interpreter while they search.
+        found = self._aside.submit(self._lexical.ranked, query, depth, allowed, weights)
         near, _ = self._vectors.search(vector, depth, allowed, exact=self._exact)
+        seqs, words = found.result()
         candidates = np.union1d(seqs[:depth], near)
         rows, there = self._vectors.rows(candidates)
         scores = mixed(_looked_up(candidates, seqs, words), _cosines(rows, there, vector), depth)
-        if feedback is not None and len(candidates):
+        if feedback and len(candidates):
             order = _order(candidates, scores)
             first = [i for i in order[:VECTOR_PAPERS] if there[i]]
             vector = moved(vector, rows[first])
-            weights = self._expanded(feedback, candidates[order[:WORD_PAPERS]])
-            seqs, words = self._lexical.ranked(feedback, depth, allowed, weights)
+            weights = self._expanded(query, candidates[order[:WORD_PAPERS]])
+            seqs, words = self._lexical.ranked(query, depth, allowed, weights)
             more = np.setdiff1d(seqs[:depth], candidates)
             if len(more):
                 added, known = self._vectors.rows(more)
@@ -229,15 +239,12 @@ class HybridRetriever:
     def _stems_at(self, seqs: Seqs) -> list[list[str]]:
         numbers = [int(seq) for seq in seqs]
         unknown = [seq for seq in numbers if seq not in self._stems]
-        for seq, paper in self._papers.at(unknown).items():
-            self._stems[seq] = self._stems_of(paper)
+        for seq, (title, abstract) in self._papers.texts_at(unknown).items():
+            self._stems[seq] = self._lexical.words(f"{title} {abstract}")
         stems = [self._stems[seq] for seq in numbers if seq in self._stems]
         while len(self._stems) > REMEMBERED:
             self._stems.pop(next(iter(self._stems)))
         return stems
-
-    def _stems_of(self, paper: Paper) -> list[str]:
-        return self._lexical.words(f"{paper.title} {paper.abstract}")
 
     def _vector_of(self, paper: Paper) -> Vectors | None:
         if self._vectors is None:

@@ -59,7 +59,7 @@ class Shelf:
         self.notify: Notify = notify or (lambda _: None)
         self.progress: Progress = progress or (lambda _what, _done, _of: None)
         self._said: set[str] = set()
-        self._ready: tuple[object, HybridRetriever] | None = None
+        self._ready: dict[bool, tuple[object, HybridRetriever]] = {}
         self._formers: dict[str, tuple[Embedder, VectorIndex] | None] = {}
         self.catalog = Catalog(self.home.catalog)
         self.lexical = LexicalIndex(self.home.lexical, self.catalog.papers, self.notify)
@@ -329,9 +329,10 @@ class Shelf:
         if mode == "lexical":
             return HybridRetriever(self.catalog.papers, self.lexical, **parts)
         # What follows looks at every paper; it is done again once something has changed.
-        state = (once, self.catalog.papers.last_seq(), self.catalog.vectors.generation())
-        if self._ready is not None and self._ready[0] == (*state, self._ready[1].lost):
-            return self._ready[1]
+        state = self.catalog.papers.last_seq(), self.catalog.vectors.generation()
+        ready = self._ready.get(once)
+        if ready is not None and ready[0] == (*state, ready[1].lost):
+            return ready[1]
         try:
             embedder, vectors = self._serving()
         except MissingError as error:
@@ -339,7 +340,7 @@ class Shelf:
                 raise
             self._notify_once("words only", f"Searching by words only: {error}")
             return HybridRetriever(self.catalog.papers, self.lexical, **parts)
-        self._freshen_vectors(embedder, vectors)
+        done = self._freshen_vectors(embedder, vectors)
         retriever = HybridRetriever(
             self.catalog.papers,
             self.lexical,
@@ -349,7 +350,8 @@ class Shelf:
             exact=once,
             **parts,
         )
-        self._ready = (*state, retriever.lost), retriever
+        if done:
+            self._ready[once] = (*state, retriever.lost), retriever
         return retriever
 
     @cached_property
@@ -359,16 +361,17 @@ class Shelf:
 
         return open_reranker(self.settings)
 
-    def _freshen_vectors(self, embedder: Embedder, vectors: VectorIndex) -> None:
+    def _freshen_vectors(self, embedder: Embedder, vectors: VectorIndex) -> bool:
         """Mends what is wrong and makes the few vectors that are missing, unless another
-        process is at it: readers do not wait."""
+        process is at it: readers do not wait. False where the next search has to look again."""
+        done = True
         missing = vectors.missing()
         few = missing <= EMBED_BEFORE_SEARCH and vectors is self.vectors
         if (missing and few) or not vectors.is_sound():
-            with free_lock(self.home.write_lock) as free:
-                if free and not vectors.is_sound():
+            with free_lock(self.home.write_lock) as done:
+                if done and not vectors.is_sound():
                     vectors.heal()
-                if free and few:
+                if done and few:
                     self._embed_few(embedder, vectors)
         if missing and not few:
             self._notify_once(
@@ -376,6 +379,7 @@ class Shelf:
                 f"{missing:,} papers have no vector of their present text yet and are found by "
                 "their words; `curator index` makes them.",
             )
+        return done
 
     def _embed_few(self, embedder: Embedder, vectors: VectorIndex) -> None:
         """Not all that is missing, as `index` does: more may come in all the time, and whoever

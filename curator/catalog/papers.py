@@ -118,6 +118,17 @@ class Papers:
                     found[row.seq] = paper_of(row)
         return found
 
+    def texts_at(self, seqs: Iterable[int]) -> dict[int, tuple[str, str]]:
+        """Only title and abstract of what `at` gives, for those who read many."""
+        found: dict[int, tuple[str, str]] = {}
+        for part in batched(seqs, MANY):
+            numbers = ",".join(str(int(seq)) for seq in part)
+            rows = self._store.glances(
+                f"SELECT seq, title, abstract FROM papers WHERE seq IN ({numbers})"
+            )
+            found.update((seq, (title, abstract)) for seq, title, abstract in rows)
+        return found
+
     def changed_since(self, seq: int) -> Iterator[Paper]:
         """Papers whose text came or changed after ``seq``, oldest change first."""
         query = select(papers).where(papers.c.seq > seq).order_by(papers.c.seq)

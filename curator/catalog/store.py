@@ -64,6 +64,11 @@ class Store:
         with self._translated(), self.engine.connect() as connection:
             return connection.exec_driver_sql(statement).scalar()
 
+    def glances(self, statement: str) -> list[tuple[Any, ...]]:
+        """The rows of a query, likewise."""
+        with self._translated(), self.engine.connect() as connection:
+            return [tuple(row) for row in connection.exec_driver_sql(statement)]
+
     @contextmanager
     def write(self) -> Iterator[Connection]:
         """A transaction that is kept whole or not at all, one at a time across processes."""

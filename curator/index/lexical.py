@@ -57,6 +57,7 @@ class LexicalIndex:
         self._notify = notify
         self._index: Any = None
         self._current: tuple[tuple[int, ...], Any] | None = None  # a stamp and its searcher
+        self._counted: tuple[Any, dict[str, int]] = None, {}  # a searcher and its frequencies
         self._analyzer, self._names = _analyzers()
         self._schema = _schema()
 
@@ -211,7 +212,7 @@ class LexicalIndex:
 
     def words(self, text: str) -> list[str]:
         """The stems that a text is searched by."""
-        return [stem for stem, _ in self._stemmed(text)]
+        return list(self._analyzer.analyze(_folded(text)))
 
     def weights(self, query: ParsedQuery) -> dict[str, float]:
         """The stems that a query ranks by, each with the weight it has if none is given."""
@@ -222,7 +223,13 @@ class LexicalIndex:
         searcher = self._searcher()
         if searcher is None:
             return [0] * len(stems)
-        return [int(searcher.doc_freq("text", stem)) for stem in stems]
+        whose, known = self._counted
+        if whose is not searcher:
+            whose, known = self._counted = searcher, {}
+        for stem in stems:
+            if stem not in known:
+                known[stem] = int(searcher.doc_freq("text", stem))
+        return [known[stem] for stem in stems]
 
     def highlights(self, text: str, query: str | ParsedQuery) -> list[tuple[int, int]]:
         """Spans of a stored text's words (start, end) that a query is about, in order."""
@@ -367,8 +374,12 @@ class LexicalIndex:
 
 
 def _tokens(analyzer: Any, text: str) -> list[tuple[str, int]]:
-    text = fold(text.encode("utf-8", "replace").decode("utf-8"))
-    return [(token.text, token.position) for token in analyzer.pre_tokenize(text).tokens]
+    tokens = analyzer.pre_tokenize(_folded(text)).tokens
+    return [(token.text, token.position) for token in tokens]
+
+
+def _folded(text: str) -> str:
+    return fold(text.encode("utf-8", "replace").decode("utf-8"))
 
 
 def _analyzers() -> tuple[Any, Any]:

@@ -40,7 +40,7 @@ __all__ = ["Mirror"]
 
 GROW = 4096  # rows that the files grow by, at least
 EXACT_BELOW = 4_000  # so few rows are compared as they are
-COMPARED = 3_000  # rows that are compared as they are after their signs
+COMPARED = 8_000  # rows that are compared as they are after their signs
 MEAN_OF = 20_000  # rows that a mean is taken of
 _WIDER = 4  # times as many rows, and the mean is taken anew
 _TRIES = 3

@@ -242,7 +242,7 @@ class VectorIndex:
             self._look_at = time.monotonic() + LOOK_AGAIN
         try:
             with no_panic():
-                collection = self._readable()
+                collection = self._readable(self._mirrored)
                 if collection is None or (total := self._known_total(collection)) < wanted:
                     return None
                 rows = collection.query(
@@ -274,8 +274,8 @@ class VectorIndex:
 
     @_alone
     def rows(self, seqs: NDArray[np.int64]) -> tuple[Vectors, NDArray[np.bool_]]:
-        """The vectors of texts by number, of shape (seqs, dimensions), and which are there."""
-        return self._mapped().take(seqs)
+        """Vectors by number, (seqs, dimensions), and which are there, as the last search saw it."""
+        return (self._mapped() if self._mirror is None else self._mirror).take(seqs)
 
     @_alone
     def vectors(self, papers: Sequence[Paper]) -> dict[str, Vectors]:
@@ -340,10 +340,10 @@ class VectorIndex:
             self._mirrored = generation
         return self._mirror
 
-    def _readable(self) -> Any | None:
+    def _readable(self, known: int | None = None) -> Any | None:
         """The collection, if there is one. A client in this process never sees the vectors that
         others add (FACTS): it is opened anew after many; a server has no such trouble."""
-        generation = self._log.generation()
+        generation = self._log.generation() if known is None else known
         if self._collection is not None and generation != self._generation:
             if self._url:
                 self._generation = generation

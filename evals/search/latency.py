@@ -52,6 +52,7 @@ def measure_latency(libraries: Libraries) -> tuple[str, dict[str, Any]]:
         brute = Brute(library)
         with_where = with_metadata(library, brute, libraries.progress)
         ways = _ways(library, remembered, brute, with_where, asked)
+        alone = _alone(ways["hybrid"], asked, libraries)
         times = _measured(ways, asked, libraries)
         found = _recalls(library, remembered, brute, with_where, asked)
         filters = measure_filters(library, remembered, brute, asked, libraries)
@@ -59,6 +60,7 @@ def measure_latency(libraries: Libraries) -> tuple[str, dict[str, Any]]:
         "papers": papers,
         "queries": [asdict(query) for query in asked],
         "embedding": asdict(times_of(embedding)),
+        "alone": asdict(times_of(alone)),
         "ways": {name: asdict(times_of(seconds)) for name, seconds in times.items()},
         "by_kind": _by_kind(times["hybrid"], asked),
         "recall": found,
@@ -117,6 +119,16 @@ def _where(library: Library) -> tuple[dict[str, Any], dict[str, Any]]:
         )
         category = run(query).scalar() or "none"
     return {"day": {"$gte": int(day.replace("-", ""))}}, {"category": category}
+
+
+def _alone(
+    search: Callable[[Asked], Any], asked: Sequence[Asked], libraries: Libraries
+) -> list[float]:
+    """Every query once and nothing else between them, as a server meets them."""
+    rng = random.Random(libraries.seed)
+    for query in rng.sample(list(asked), min(WARM, len(asked))):
+        search(query)
+    return [timed(partial(search, query))[0] for query in asked]
 
 
 def _measured(
@@ -197,6 +209,7 @@ _NAMES = {
 
 def _shown(numbers: dict[str, Any], asked: Sequence[Asked], embedding: Times, seconds: Any) -> str:
     times = {name: times_of(each) for name, each in seconds.items()}
+    alone = numbers["alone"]
     base = times["hybrid"].p50
     rows = [
         [name, ms(each.p50), ms(each.p95), f"{times[key].p50 / base:.2f}"]
@@ -220,7 +233,10 @@ def _shown(numbers: dict[str, Any], asked: Sequence[Asked], embedding: Times, se
     return (
         f"## Latency\n\n{numbers['papers']:,} papers, {len(asked)} queries "
         f"({digest_of(query.id for query in asked)}), milliseconds in one warm process, vectors of "
-        f"queries made beforehand. Hybrid p50 by kind: {kinds}.\n\n"
+        f"queries made beforehand. Hybrid alone, one query after the other: p50 "
+        f"{ms(alone['p50'])}, p95 {ms(alone['p95'])}. In turns with all that is below, each of "
+        f"which pushes the others' data out of the processor's cache, by kind of query: {kinds}."
+        "\n\n"
         + table(["what", "p50", "p95", "p50 to hybrid's"], rows)
         + "\n\nThe nearest found, of those that comparing all vectors finds:\n\n"
         + table(["index, queries", "of 10", "worst", "of 100", "worst"], recalls)

@@ -261,8 +261,7 @@ def _shown(
         "## Quality\n\nnDCG@10 with 95 % intervals (bootstrap over clusters; differences paired). "
         "The form was chosen on all these queries, feedback's sizes on the even ones of --seed 0; "
         f"reciprocal ranks have k = {CONSTANT} and the first {LISTED} of each list. "
-        f"Seed {libraries.seed}. {asked}.\n\n"
-        + table(head, rows)
+        f"Seed {libraries.seed}. {asked}.\n\n" + table(head, rows)
     )
 
 
