@@ -7,15 +7,17 @@ import json
 import time
 from dataclasses import dataclass, field
 from threading import Lock
-from typing import Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
 from curator.catalog import CachedOutput, ModelCache
 from curator.errors import BudgetExhausted, ModelError, ModelOutputError
 from curator.llm.base import LLM, Request
-from curator.prompting import Prompt
 from curator.trace import Call, note_call
+
+if TYPE_CHECKING:
+    from curator.prompting import Prompt
 
 __all__ = ["Budget", "Generated", "MeteredLLM", "Usage"]
 
