@@ -235,9 +235,9 @@ def _shown(numbers: dict[str, Any], asked: Sequence[Asked], embedding: Times, se
     return (
         f"## Latency\n\n{numbers['papers']:,} papers, {len(asked)} queries "
         f"({digest_of(query.id for query in asked)}), milliseconds in one warm process, vectors of "
-        f"queries made beforehand. Hybrid alone, one query after the other: {alone}. In turns with all that is below, each of "
-        f"which pushes the others' data out of the processor's cache, by kind of query: {kinds}."
-        "\n\n"
+        f"queries made beforehand. Hybrid alone, one query after the other: {alone}. In turns "
+        "with all that is below, each of which pushes the others' data out of the processor's "
+        f"cache, by kind of query: {kinds}.\n\n"
         + table(["what", "p50", "p95", "p50 to hybrid's"], rows)
         + "\n\nThe nearest found, of those that comparing all vectors finds:\n\n"
         + table(["index, queries", "of 10", "worst", "of 100", "worst"], recalls)
