@@ -7,8 +7,8 @@ next to nothing, and what others added is seen at once. Row ``n`` is the vector 
 
 Few rows are compared as they are. Of many, each row's signs are compared with the question's
 first (one bit for each dimension, about the mean: binary quantisation), and only the rows with
-most signs in common as they are. Of the nearest 100 of 36,000 papers that finds .99; of the
-nearest 10, all (docs/benchmarks.md).
+most signs in common as they are. Of the nearest 100 of 100,000 papers that finds .995; of
+the nearest 10, all (docs/benchmarks.md).
 
 The files: ``rows.f32`` (capacity x dimensions; holes take no space on disk), ``marks.u32`` (for
 each row the generation of the vector index that wrote it, 0 for none), ``signs-N.u8`` and
