@@ -242,6 +242,9 @@ REFUSED = [
     ("It translates English to French.", "It translates French to English."),
     ("It reduces bias but increases noise.", "It reduces noise but increases bias."),
     ("Cancer causes smoking.", "Smoking causes cancer."),
+    ("The network falls short.", "Trained on one set alone, the network falls short."),
+    ("Ranks show that changes are small.", "Low ranks hint that changes are small."),
+    ("Gains are seen in all languages.", "Gains are seen in all 101 languages tested."),
     # Right, but in an order that rules cannot follow: a quote costs style only.
     ("OwlNet outperforms BatNet by 5 points on DarkBench.", BEATS),
 ]
@@ -251,6 +254,54 @@ REFUSED = [
 def test_small_edits_that_change_the_meaning(claim: str, source: str) -> None:
     verdict = RuleGrounder().check(claim, [source], TITLE)
     assert not verdict.supported and verdict.reason
+
+
+KEPT = [
+    # What bounds, reserves or denies another part of the sentence is no matter.
+    (
+        "The kernels reach 73% of peak.",
+        "The kernels are about twice as fast and reach 73% of peak.",
+    ),
+    (
+        "OwlNet gives shorter answers when asked to.",
+        "OwlNet errs more often, invents facts, and gives shorter answers when asked to.",
+    ),
+    (
+        "OwlNet needs no reward.",
+        "It gives a loss on pairs of rejected answers: OwlNet needs no reward.",
+    ),
+    ("Larger encoders help.", "We see that depth matters most and that larger encoders help."),
+    # The same bound in another writing.
+    ("It took about 6,000 trials.", "It took some 6,000 trials."),
+    ("It sustains up to 225 TFLOPs.", "It sustains as much as 225 TFLOPs."),
+    ("It is over 3 times faster.", "It is more than 3 times faster."),
+    ("The town has twenty-five agents.", "The town has 25 agents."),
+    ("The agent's score is 906.", "The agent score is 906."),
+]
+
+
+@pytest.mark.parametrize(("claim", "source"), KEPT)
+def test_what_concerns_another_part_or_only_its_writing(claim: str, source: str) -> None:
+    verdict = RuleGrounder().check(claim, [source], TITLE)
+    assert verdict.supported, verdict.reason
+
+
+@pytest.mark.parametrize(
+    ("claim", "source", "status"),
+    [
+        (OWL, OWL, "supported"),
+        ("Longer prompts improve the accuracy of small models.", NOT, "contradicted"),
+        ("OwlNet reaches 72.5% accuracy on the DarkBench benchmark.", OWL, "contradicted"),
+        ("Training the larger model lowers the cost of inference.", COSTS, "unsupported"),
+        ("BatNet is better than OwlNet.", "BatNet is worse than OwlNet.", "contradicted"),
+        ("OwlNet was deployed in 12 hospitals.", OWL, "unsupported"),
+        ("The authors won a prize.", OWL, "unsupported"),
+    ],
+)
+def test_contradicted_only_where_the_source_speaks_of_the_same(
+    claim: str, source: str, status: str
+) -> None:
+    assert RuleGrounder().check(claim, [source], TITLE).status == status
 
 
 def test_the_papers_name_may_stand_for_we_and_for_nothing_else() -> None:
