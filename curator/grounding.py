@@ -49,7 +49,11 @@ _UNITS = {
     "trillion": "t",
 }
 # A sentence about the paper's own work: its name may stand for "we" or "our method".
-_OWN = re.compile(r"^\W*(we|our|this|these|the (?:proposed|resulting)|it|its|in this|here)\b", re.I)
+_OWN = re.compile(
+    r"^\W*(we|our|this|these|the (?:proposed|resulting)|it|its|in this|here"
+    r"|the (?:approach|method|model|framework|system|algorithm))\b",
+    re.I,
+)
 _OPPOSITES = [
     ("more", "less"), ("more", "fewer"), ("higher", "lower"), ("high", "low"),
     ("better", "worse"), ("best", "worst"), ("increase", "decrease"), ("increase", "reduce"),

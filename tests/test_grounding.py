@@ -307,6 +307,8 @@ def test_contradicted_only_where_the_source_speaks_of_the_same(
 def test_the_papers_name_may_stand_for_we_and_for_nothing_else() -> None:
     claim = "OwlNet reaches 64.2% accuracy on DarkBench."
     own = "Our network reaches 64.2% accuracy on DarkBench."
+    model = "The model reaches 64.2% accuracy on DarkBench."
     other = "The older network reaches 64.2% accuracy on DarkBench."
     assert RuleGrounder().check(claim, [own], TITLE).supported
+    assert RuleGrounder().check(claim, [model], TITLE).supported
     assert not RuleGrounder().check(claim, [other], TITLE).supported
