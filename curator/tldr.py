@@ -1,11 +1,14 @@
-"""One-sentence summaries: written by the model from a few stored sentences and checked
-against them; where the check fails, the stored sentence that says most."""
+"""One-sentence summaries: the best of what the paper's own words give and the model writes.
+
+The title, the stored sentences, those sentences made shorter and the model's draft compete; a
+scorer that was fitted on authors' summaries chooses (`curator.tldr_scoring`). What is not
+stored text word for word takes part only if it passed the check against a stored sentence.
+"""
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -17,30 +20,25 @@ from curator.grounding import Grounder
 from curator.prompting import Prompt, load_prompt
 from curator.sentences import split_sentences
 from curator.text import fold, plain
+from curator.tldr_candidates import (
+    MAX_WORDS,
+    Candidate,
+    addresses_reader,
+    candidates_of,
+)
+from curator.tldr_scoring import Context, Scorer, context_of
 from curator.trace import note_check
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from curator.llm.metered import MeteredLLM
     from curator.paper import Paper
 
-__all__ = ["TldrDraft", "TldrWriter", "key_sentence"]
-
-MAX_WORDS = 30
+__all__ = ["MAX_WORDS", "Chooses", "TldrDraft", "TldrWriter"]
 
 # To be raised when the way a TLDR is made changes.
-RECIPE = "tldr 4"
-
-# Found on SciTLDR's training part, see key_sentence.
-CUE_BONUS = 0.1
-LENGTH_COST = 0.006
-SHORT_WORDS = 22
-
-# Where abstracts say what was done.
-_CUE = re.compile(
-    r"\b(we|this (?:paper|work|article)|our)\b.{0,60}?\b"
-    r"(propose|present|introduce|develop|describe|show|study|investigate|demonstrate)",
-    re.IGNORECASE,
-)
+RECIPE = "tldr 5"
 
 
 class TldrDraft(BaseModel):
@@ -50,8 +48,21 @@ class TldrDraft(BaseModel):
     tldr: str = Field(min_length=20, max_length=240)
 
 
+class Chooses(Protocol):
+    """Chooses one of a paper's candidates; ``name`` changes with what it prefers."""
+
+    @property
+    def name(self) -> str: ...
+
+    def best(self, candidates: Sequence[Candidate], context: Context) -> Candidate: ...
+
+
 class TldrWriter:
-    """Writes TLDRs of papers; ``llm`` is cached, so the same paper costs one call ever."""
+    """Writes TLDRs of papers; ``llm`` is cached, so the same paper costs one call ever.
+
+    Raises:
+        MissingError: the fitted scorer, a part of the program, cannot be read.
+    """
 
     def __init__(
         self,
@@ -59,10 +70,12 @@ class TldrWriter:
         grounder: Grounder,
         embedder: Embedder,
         prompts: Path | None = None,
+        scorer: Chooses | None = None,
     ) -> None:
         self._llm = llm
         self._embedder = embedder
         self._grounder = grounder
+        self._scorer = scorer or Scorer.load()
         self._prompt: Prompt = load_prompt(
             "tldr", {"title", "sentences"}, "TldrDraft", folder=prompts
         )
@@ -71,16 +84,41 @@ class TldrWriter:
     def recipe(self) -> str:
         """Names all that a TLDR depends on, besides the paper's text."""
         parts = (self._llm.identity, self._prompt.hash, self._embedder.name, self._grounder.name)
-        return "/".join((*parts, RECIPE))
+        return "/".join((*parts, self._scorer.name, RECIPE))
 
     def write(self, paper: Paper) -> StoredTldr:
-        """One sentence about a paper, quoted or checked.
+        """One sentence about a paper, of at most 30 words, quoted or checked.
+
+        ``origin`` is ``quote`` for the title or a stored sentence as it stands, ``model`` for
+        what was written (by the model, or by leaving out parts of a sentence) and checked
+        against the stored sentence ``quote``.
 
         Raises:
             ModelError, BudgetExhausted, MissingError: as ``MeteredLLM.generate``; an answer
-                that does not fit the form is no error, the paper is quoted instead.
+                that does not fit the form is no error, the model then has no candidate.
         """
         sentences = paper_sentences(paper)
+        candidates = candidates_of(paper, sentences, self._grounder)
+        draft = self._draft(paper, sentences)
+        if draft and all(_key(draft.text) != _key(c.text) for c in candidates):
+            candidates.append(draft)
+        best = candidates[0]
+        if len(candidates) > 1:
+            context = context_of(paper, sentences, self._embedder)
+            best = self._scorer.best(candidates, context)
+        return StoredTldr(
+            paper_id=paper.id,
+            text=best.text,
+            origin="quote" if best.stored else "model",
+            supported=True,
+            score=round(best.score, 3),
+            quote=best.quote,
+            model=self._llm.identity,
+            prompt_hash=self._prompt.hash,
+        )
+
+    def _draft(self, paper: Paper, sentences: Sequence[str]) -> Candidate | None:
+        """The model's sentence, if it is one and passed the check."""
         try:
             made = self._llm.generate(
                 self._prompt,
@@ -89,53 +127,24 @@ class TldrWriter:
                 title=plain(paper.title),
                 sentences=[plain(sentence) for sentence in sentences],
             )
-            # A small model goes on and on; its first sentence is the summary.
-            draft = next((span.text for span in split_sentences(made.value.tldr)), "")
         except ModelOutputError:
-            draft = ""
-        if draft and len(draft.split()) <= MAX_WORDS and draft[-1] in ".!?":
-            verdict = self._grounder.check(draft, sentences, paper.title)
-            quoted = fold(draft).strip(". ") in fold(verdict.quote)
-            note_check(draft, verdict.supported, verdict.reason, verdict.score)
-            if verdict.supported and not quoted and fold(draft).strip(".") != fold(paper.title):
-                return self._stored(paper, draft, "model", round(verdict.score, 3), verdict.quote)
-        elif draft:
-            note_check(draft, False, "too long, or not a whole sentence")
-        quote = key_sentence(paper, self._embedder)
-        return self._stored(paper, quote, "quote", 1.0, quote)
-
-    def _stored(self, paper: Paper, text: str, origin: str, score: float, quote: str) -> StoredTldr:
-        return StoredTldr(
-            paper_id=paper.id,
-            text=text,
-            origin=origin,
-            supported=True,
-            score=score,
-            quote=quote,
-            model=self._llm.identity,
-            prompt_hash=self._prompt.hash,
-        )
+            return None
+        # A small model goes on and on; its first sentence is the summary.
+        text = next((span.text for span in split_sentences(made.value.tldr)), "")
+        if not text:
+            return None
+        if len(text.split()) > MAX_WORDS or text[-1] not in ".!" or addresses_reader(text):
+            note_check(text, False, "too long, or not a whole statement")
+            return None
+        verdict = self._grounder.check(text, sentences, paper.title)
+        note_check(text, verdict.supported, verdict.reason, verdict.score)
+        if not verdict.supported or verdict.quote not in sentences:
+            return None
+        if addresses_reader(verdict.quote):
+            return None  # an injected instruction, repeated
+        index = sentences.index(verdict.quote)
+        return Candidate("draft", text, verdict.quote, index, verdict.score)
 
 
-def key_sentence(paper: Paper, embedder: Embedder) -> str:
-    """The stored sentence, verbatim, that comes nearest to saying what the paper is about.
-
-    It is near the title and the whole text in meaning, says what was done, and is not long.
-    On 250 papers of SciTLDR's training part, unigram F1 (best reference): first sentence 23.7,
-    title 29.7, first sentence with a cue 30.9, this 34.0, the best sentence there is 42.5.
-    """
-    sentences = paper_sentences(paper)
-    if not sentences:
-        return paper.title
-    # A question says what a paper is about and nothing of what it found.
-    sentences = [s for s in sentences if not s.rstrip().endswith("?")] or sentences
-    texts = [plain(paper.title), f"{plain(paper.title)}. {plain(paper.abstract)}"]
-    vectors = embedder.embed([*texts, *map(plain, sentences)])
-    title, whole, rest = vectors[0], vectors[1], vectors[2:]
-
-    def score(i: int) -> float:
-        too_long = max(0, len(sentences[i].split()) - SHORT_WORDS)
-        near = float(rest[i] @ title) + float(rest[i] @ whole)
-        return near + CUE_BONUS * bool(_CUE.search(sentences[i])) - LENGTH_COST * too_long
-
-    return sentences[max(range(len(sentences)), key=lambda i: (round(score(i), 6), -i))]
+def _key(text: str) -> str:
+    return fold(text).strip(" .")

@@ -46,6 +46,13 @@ def tldr(
     max_calls: MaxCalls = None,
     max_tokens: MaxTokens = None,
     max_minutes: MaxMinutes = None,
+    parts: Annotated[
+        bool,
+        typer.Option(
+            "--structured",
+            help="Problem, method, result and limits of the papers named, each quoted; no model.",
+        ),
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Summarise papers in one sentence each, quoted or checked.
@@ -53,6 +60,9 @@ def tldr(
     Killed or out of budget, running it again goes on where it stopped.
     """
     _one_choice(papers, new, everything)
+    if parts:
+        _structured(papers, everything, limit, filters_of(since, until), as_json)
+        return
     with open_library(model=model, budget=budget_of(max_calls, max_tokens, max_minutes)) as library:
         filters = filters_of(since, until)
         recipe = library.tldr_writer.recipe
@@ -79,6 +89,34 @@ def tldr(
                 put(f"    {_plain(made.text)} ({how})")
 
         _run(library, library.tldr(chosen), len(chosen), "summarised", show)
+
+
+def _structured(
+    names: list[str] | None, everything: bool, limit: int | None, filters: Any, as_json: bool
+) -> None:
+    """Prints the summaries in four parts; nothing of them is stored."""
+    from dataclasses import asdict
+
+    from curator.errors import UsageError
+    from curator.roles import RoleClassifier, structured
+
+    if not names and not everything:
+        raise UsageError(
+            "--structured needs papers.",
+            remedy="Name them by id, arXiv id, DOI or title, or add --all.",
+        )
+    with open_library() as library:
+        chosen = _choose(library, "tldr", "", names, everything, limit, filters)
+        classifier = RoleClassifier.load()
+        for paper in chosen:
+            summary = asdict(structured(paper, classifier, library.embedder))
+            if as_json:
+                put_json(summary, lines=True)
+                continue
+            put(f"{paper.id}  {_plain(paper.title)}")
+            for part in ("problem", "method", "result", "limits"):
+                quote = summary[part]
+                put(f"    {part + ':':<9}{_plain(quote) if quote else '(not said)'}")
 
 
 @command
