@@ -2,52 +2,39 @@
 
 The decision is made from the evidence, not left to the model: a large one refuses too often,
 a small one too seldom (FACTS). Being on the topic is not enough; what the question names and
-the kind of thing it asks for must stand in the evidence.
+the kind of thing it asks for must stand in the evidence. How much each lack weighs is a
+logistic regression fitted by ``python -m evals.fit_answerable``, all of whose weights point the
+way they must: what is lacking never speaks for an answer.
 """
 
 from __future__ import annotations
 
-import re
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
 
+from curator.answer_features import (
+    counted_things,
+    features,
+    is_named,
+    measures_of,
+    question_names,
+)
 from curator.evidence import Evidence
-from curator.grounding import names_in, numbers_in, stems
-from curator.text import fold, plain
+from curator.text import fold
 
-__all__ = ["NO_ANSWER", "Decision", "answerable"]
+__all__ = ["NO_ANSWER", "Decision", "answerable", "doubt"]
 
 # The one sentence that says so; prompts, code and tests share it.
 NO_ANSWER = "The papers in this library do not answer this."
 
-# The cross-encoder's logit. Questions of another field come out near -11; a question that
-# paraphrases its paper freely can be as low as -5 and still be answered, so this bound only
-# keeps out what is far off, and the other checks decide the rest.
-MIN_SCORE = -6.0
+# The score of `curator.evidence`. Below it even the weights of a good place and length do not
+# make up for what the cross-encoder says.
+MIN_SCORE = -4.0
 
-_MULTIPLES = frozenset(stems("times fold"))
-
-_ASKS_NUMBER = re.compile(
-    r"\b(how many|how much|how long|how large|how big|how fast|how often|what (?:share|percentage|"
-    r"proportion|fraction|number|rate)|by how much|p-value|"
-    r"(?:what|which) (?:[\w.-]+ ){0,4}?(?:score|accuracy|perplexity|success rate|rate|area under|"
-    r"f1|bleu|rouge|speed-?up|cost))\b",
-    re.I,
-)
-# "how many trainable parameters does": up to three words, ended by a verb or preposition.
-_COUNTED = re.compile(
-    r"\bhow many (?:more |fewer )?"
-    r"((?:(?!(?:do|does|did|is|are|was|were|has|have|had|can|could|of|in|on|at|to|for|with)\b)"
-    r"[\w-]+ ?){1,3})",
-    re.I,
-)
-# Kinds of figure that a text names when it gives one; "accuracy" and the like it may leave out.
-_NAMED_MEASURE = re.compile(
-    r"\b(p-value|perplexity|area under|false[- ]positive|false[- ]negative|bleu|rouge|"
-    r"gpu[- ]?(?:days?|hours?)|joules?|paid|cost|price|parameters|latency|memory)\b",
-    re.I,
-)
-_MEASURE_STEMS = 5  # letters that two forms of a measure's name share ("paid" is its own)
+_FITTED = Path(__file__).parent / "fitted" / "answerable.json"
 
 
 @dataclass(frozen=True)
@@ -61,58 +48,53 @@ class Decision:
 def answerable(question: str, evidence: Sequence[Evidence]) -> Decision:
     """Decides from the evidence, best first."""
     if not evidence or evidence[0].score < MIN_SCORE:
-        return Decision(False, "nothing in the library is close to the question")
-    texts = {item.paper.id: fold(item.paper.text) for item in evidence}
-    everything = " ".join(texts.values())
-    missing = [name for name in question_names(question) if not _named(name, everything)]
-    if missing:
-        return Decision(False, f"no paper found names {', '.join(missing)}")
-    if _ASKS_NUMBER.search(question):
-        return _number_given(question, evidence)
-    return Decision(True)
+        return Decision(False, _FAR)
+    found = features(question, evidence)
+    if doubt(found) <= _weights()["bound"]:
+        return Decision(True)
+    return Decision(False, _reason(question, evidence, found))
 
 
-def _number_given(question: str, evidence: Sequence[Evidence]) -> Decision:
-    """Whether some sentence gives a figure of the kind and for the thing that is asked."""
-    asked = numbers_in(question)
-    given = [e for e in evidence if numbers_in(_without_names(e.quote)) - asked]
-    if not given:
-        return Decision(False, "no number is stated where the question asks for one")
-    if counted := _COUNTED.search(question):
-        wanted = set(stems(counted[1])) - _MULTIPLES
-        if wanted and not any(wanted & set(stems(e.quote)) for e in given):
-            return Decision(False, f"no count of {counted[1].strip()} is stated")
-    for measure in _NAMED_MEASURE.findall(question):
-        start = fold(measure)[:_MEASURE_STEMS]
-        if not any(start in fold(e.quote) for e in given):
-            return Decision(False, f"no {measure} is stated")
-    for name in question_names(question):
-        # A figure from a paper that never names what is asked about is of something else.
-        if not any(_named(name, fold(e.paper.text)) for e in given):
-            return Decision(False, f"no number is stated for {name}")
-    return Decision(True)
+def doubt(found: dict[str, float]) -> float:
+    """The log-odds that what has these features (`curator.answer_features.features`) is no
+    answer; questions above the fitted bound are refused."""
+    weights = _weights()
+    return weights["intercept"] + sum(weights[name] * value for name, value in found.items())
 
 
-def question_names(question: str) -> list[str]:
-    """What a question names; its first word is a capital by its place, not by its nature."""
-    return sorted(names_in(question))
+@lru_cache(maxsize=1)
+def _weights() -> dict[str, float]:
+    fitted = json.loads(_FITTED.read_text("utf-8"))
+    return {**fitted["weights"], "intercept": fitted["intercept"], "bound": fitted["bound"]}
 
 
-def _named(name: str, folded_text: str) -> bool:
-    """Whether a text has a name, also in another writing (``GPT4`` for ``GPT-4``)."""
-    wanted = re.sub(r"[^\w]+", "", fold(name))
-    tokens = {re.sub(r"[^\w]+", "", token) for token in folded_text.split()}
-    tokens.update(re.split(r"[^\w.]+|\.(?!\d)", folded_text))
-    parts = [part for part in re.split(r"[-\s]", fold(name)) if part]
-    return (
-        wanted in tokens
-        or wanted.removesuffix("s") in tokens
-        or wanted + "s" in tokens
-        or (len(parts) > 1 and all(_named(part, folded_text) for part in parts))
-    )
+_FAR = "nothing in the library is close to the question"
 
 
-def _without_names(text: str) -> str:
-    """Numbers inside names ("GPT-4", "Qwen2.5-7B") are not figures."""
-    text = plain(text)
-    return " ".join(w for w in text.split() if not re.search(r"[A-Za-z]{2,}[-.]?\d|\d[BM]\b", w))
+def _reason(question: str, evidence: Sequence[Evidence], found: dict[str, float]) -> str:
+    """What weighs most among that which can be said in words."""
+    weights = _weights()
+    names = question_names(question)
+    papers = {e.paper.id: fold(e.paper.text) for e in evidence}
+    unknown = [n for n in names if not any(is_named(n, text) for text in papers.values())]
+    strange = [n for n in names if not is_named(n, papers[evidence[0].paper.id])]
+    if unknown:
+        named = f"no paper found names {', '.join(unknown)}"
+    elif found["name_apart"]:
+        named = f"no one paper found names all of {', '.join(names)}"
+    else:
+        named = f"the nearest paper does not name {', '.join(strange)}"
+    reasons = {
+        "far": _FAR,
+        "no_figure": "no number is stated where the question asks for one",
+        "unbound": f"no number is stated for {', '.join(names)}",
+        "count_unsaid": f"no count of {', '.join(counted_things(question))} is stated",
+        "measure_unsaid": f"no {', '.join(measures_of(question))} is stated",
+        "kind_unsaid": "no value of the kind that is asked for is stated",
+    }
+    weighed = {name: weights[name] * found[name] for name in reasons}
+    about_names = ("name_unknown", "names_apart", "name_apart", "first_lacks")
+    reasons["names"] = named
+    weighed["names"] = sum(weights[name] * found[name] for name in about_names)
+    most = max(weighed, key=lambda name: weighed[name])
+    return reasons[most] if weighed[most] > 0 else "the sentences found do not state it"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, NotRequired
 
 from pydantic import BaseModel, ConfigDict, Field, create_model
 from typing_extensions import TypedDict
@@ -17,6 +17,7 @@ __all__ = [
     "UsageReport",
     "answer_text",
     "draft_schema",
+    "known_from",
 ]
 
 
@@ -28,14 +29,17 @@ class Citation(TypedDict):
 
 
 class AnswerSentence(TypedDict):
-    """``origin`` is ``quote`` (the text is a stored sentence) or ``model`` (the text was
-    written, and checked against its citations with ``score`` from 0 to 1)."""
+    """``origin`` is ``quote`` (the text is a stored sentence), ``model`` (the text was
+    written, and checked against its citations with ``score`` from 0 to 1) or ``catalog`` (the
+    text is about the library, was counted there, and needs no citation). ``group`` is the part
+    of an overview that it belongs to."""
 
     text: str
     citations: list[Citation]
     supported: bool
     score: float
-    origin: Literal["model", "quote"]
+    origin: Literal["model", "quote", "catalog"]
+    group: NotRequired[str]
 
 
 class Source(TypedDict):
@@ -85,10 +89,26 @@ def draft_schema(evidence_count: int) -> type[BaseModel]:
 
 
 def answer_text(sentences: Sequence[AnswerSentence], sources: Sequence[Source]) -> str:
-    """The sentences as one text, with the number of their sources in brackets."""
+    """The sentences as one text, with the number of their sources in brackets. Each group of an
+    overview, and each paper that the catalog lists, is a line."""
     numbers = {source["paper_id"]: n for n, source in enumerate(sources, 1)}
-    parts = []
+    listing = any(sentence["origin"] == "catalog" for sentence in sentences)
+    text, group = "", ""
     for sentence in sentences:
         cited = sorted({numbers[c["paper_id"]] for c in sentence["citations"]})
-        parts.append(f"{sentence['text']} {''.join(f'[{n}]' for n in cited)}")
-    return " ".join(parts)
+        part = f"{sentence['text']} {''.join(f'[{n}]' for n in cited)}".rstrip()
+        if sentence.get("group", "") != group:
+            group = sentence.get("group", "")
+            part = f"{group}: {part}" if group else part
+            text += "\n" if text else ""
+        elif text:
+            text += "\n" if listing else " "
+        text += part
+    return text
+
+
+def known_from(sentence: AnswerSentence) -> str:
+    """How the reader can trust a sentence, in a word or two."""
+    if sentence["origin"] == "model":
+        return f"checked {sentence['score']:.2f}"
+    return "quoted" if sentence["origin"] == "quote" else "from the catalog"

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from curator.digest.period import Period
     from curator.evidence import EvidenceSelector
     from curator.grounding import Grounder
+    from curator.library_answers import CatalogAnswers
     from curator.llm.metered import MeteredLLM
     from curator.taxonomy import Taxonomy
     from curator.tldr import TldrWriter
@@ -143,7 +144,19 @@ class Library(Shelf):
             llm=self.llm,
             fallback=(lambda: self.fallback) if self.settings.fallback_model else None,
             prompts=self.settings.prompts,
+            librarian=self.librarian,
+            reranker=self.reranker,
+            tags=self.catalog.outputs,
+            taxonomy=self.taxonomy,
+            vectors=self._serving()[1].vectors,
         )
+
+    @cached_property
+    def librarian(self) -> CatalogAnswers:
+        """Answers questions about the library itself."""
+        from curator.library_answers import CatalogAnswers
+
+        return CatalogAnswers(self.catalog, self.lexical, lambda: self.taxonomy)
 
     @cached_property
     def grounder(self) -> Grounder:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
@@ -13,12 +13,15 @@ from curator.evidence import Selector
 from curator.grounding import Grounder
 from curator.paper import Paper
 from curator.prompting import Prompt
+from curator.reranking import Reranker
 from curator.retrieval import Retriever
 from curator.tagging import TagScorer
 from curator.taxonomy import Taxonomy
 
 if TYPE_CHECKING:
-    from curator.catalog import StoredTag, StoredTldr
+    from curator.catalog import Filters, StoredTag, StoredTldr
+    from curator.library_answers import LibraryAnswer
+    from curator.library_questions import LibraryQuestion
     from curator.llm.metered import Generated
 
 M = TypeVar("M", bound=BaseModel)
@@ -26,6 +29,7 @@ M = TypeVar("M", bound=BaseModel)
 __all__ = [
     "AskContext",
     "DigestContext",
+    "Librarian",
     "PaperStore",
     "TagContext",
     "TagStore",
@@ -57,9 +61,21 @@ class TagStore(Protocol):
     def tags(self, paper_ids: Iterable[str]) -> dict[str, list[StoredTag]]: ...
 
 
+class Librarian(Protocol):
+    """Answers questions about the library (``curator.library_answers.CatalogAnswers``)."""
+
+    def parse(self, text: str) -> LibraryQuestion | None: ...
+
+    def answer(
+        self, question: LibraryQuestion, filters: Filters | None = None
+    ) -> LibraryAnswer | None: ...
+
+
 @dataclass(frozen=True)
 class AskContext:
-    """What ``graphs.ask`` needs."""
+    """What ``graphs.ask`` needs. Without a ``librarian``, questions about the library are taken
+    for questions about its papers. ``reranker`` says what is relevant to an overview; ``tags``
+    (those of a ``taxonomy``, if given) and ``vectors`` (by paper id) are what it is grouped by."""
 
     retriever: Retriever
     papers: PaperStore
@@ -68,6 +84,11 @@ class AskContext:
     llm: Writer
     fallback: Callable[[], Writer] | None = None
     prompts: Path | None = None
+    librarian: Librarian | None = None
+    reranker: Reranker | None = None
+    tags: TagStore | None = None
+    taxonomy: Taxonomy | None = None
+    vectors: Callable[[Sequence[Paper]], Mapping[str, Any]] | None = None
 
 
 @dataclass(frozen=True)

@@ -3,21 +3,35 @@ store it. Papers and models are reached through the context, never kept in the s
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, cast
 
 from typing_extensions import TypedDict
 
 from curator.answers import Answer, AnswerSentence
+from curator.threads import summarised
 
-__all__ = ["AskInput", "AskOutput", "AskState", "DigestState", "EvidenceItem", "TagState", "Turn"]
+__all__ = [
+    "AskInput",
+    "AskOutput",
+    "AskState",
+    "DigestState",
+    "EvidenceItem",
+    "Route",
+    "TagState",
+    "Turn",
+]
 
 
 class Turn(TypedDict):
-    """One finished exchange of a conversation."""
+    """One finished exchange of a conversation; ``answer`` is empty once it is an old one."""
 
     question: str
     answer: str
     paper_ids: list[str]
+
+
+# Who answers: the catalog, an overview of many papers, or a few sentences as always.
+Route = Literal["library", "overview", "ordinary"]
 
 
 class EvidenceItem(TypedDict):
@@ -41,11 +55,12 @@ class AskOutput(TypedDict):
 
 
 def add_turns(old: list[Turn] | None, new: list[Turn] | None) -> list[Turn]:
-    """Conversations grow; giving None forgets them."""
-    return [] if new is None else [*(old or []), *new]
+    """Conversations grow, and old turns in them are summarised; giving None forgets them."""
+    return [] if new is None else cast("list[Turn]", summarised([*(old or []), *new]))
 
 
 class AskState(AskInput, total=False):
+    route: Route
     query: str
     evidence: list[EvidenceItem]
     nearest: list[str]

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
 import pytest
-from fakes import FakeEmbedder, OverlapReranker, paper
+from fakes import DIMENSIONS, FakeEmbedder, OverlapReranker, paper
 
 from curator.evidence import EvidenceSelector, best_sentence, paper_sentences
 from curator.paper import Paper
@@ -85,3 +89,57 @@ def test_the_snippet_of_a_search(query: str, sentence: str) -> None:
 def test_a_paper_of_no_sentences_is_its_title() -> None:
     empty = Paper(id="p", title="Only a title", abstract="")
     assert best_sentence(empty, "anything") == "Only a title"
+
+
+class Flat(FakeEmbedder):
+    """An embedder for which all texts are alike."""
+
+    def embed(self, texts: Sequence[str]) -> Any:
+        return np.full((len(texts), DIMENSIONS), 1 / DIMENSIONS, dtype=np.float32)
+
+    def embed_query(self, text: str) -> Any:
+        return np.ones(DIMENSIONS, dtype=np.float32)
+
+
+class Level:
+    """A reranker for which all sentences are alike."""
+
+    name = "level"
+
+    def score(self, query: str, texts: object) -> list[float]:
+        assert isinstance(texts, list)
+        return [0.0] * len(texts)
+
+
+def test_what_is_found_first_and_said_last_goes_before() -> None:
+    one = paper("One", "Birds are seen at noon. Birds are seen at dusk. Birds are seen at dawn.")
+    two = paper("Two", one.abstract)
+    chosen = EvidenceSelector(Flat(), Level()).select("zzz", [two, one], 6)
+    assert chosen[0].paper == two
+    assert chosen[0].quote == "Birds are seen at dawn."
+    mine = [e.quote for e in chosen if e.paper == one]
+    assert mine[0] == "Birds are seen at dawn."
+    assert mine[-1] == "Birds are seen at noon."
+
+
+def test_a_long_sentence_goes_before_a_short_one_up_to_a_point() -> None:
+    long = "They say " + "much " * 30 + "of it."
+    longer = "They say " + "much " * 300 + "of it."
+    text = paper(
+        "One", f"This is what it is. They say little here. {long} {longer} It is over now."
+    )
+    chosen = EvidenceSelector(Flat(), Level()).select("zzz", [text], 5)
+    scores = {e.quote: e.score for e in chosen}
+    assert scores[long] > scores["They say little here."]
+    assert scores[longer] - scores[long] < 5.0
+
+
+def test_a_question_about_several_papers_hears_several() -> None:
+    abstract = "We study birds here. It sees at night with ease. It sees at night with care."
+    papers = [paper(f"{name}: Seeing", abstract) for name in ("OwlNet", "BatNet", "CatNet")]
+    selector = EvidenceSelector(Flat(), Level())
+    chosen = selector.select("Which methods see at night, and how does each?", papers, 3)
+    assert {e.paper.title for e in chosen} == {p.title for p in papers}
+    assert [e.score for e in chosen] == sorted((e.score for e in chosen), reverse=True)
+    one = selector.select("How does OwlNet see at night?", papers, 3)
+    assert len({e.paper.id for e in one}) < 3

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from curator.errors import BudgetExhausted, MissingError, ModelError, ModelOutpu
 from curator.evidence import EvidenceSelector
 from curator.grounding import RuleGrounder
 from curator.index.lexical import LexicalIndex
+from curator.library_answers import CatalogAnswers
 from curator.llm.base import Request
 from curator.llm.metered import MeteredLLM
 from curator.paper import Paper
@@ -83,6 +85,10 @@ class Shelf:
             grounder=RuleGrounder(),
             llm=llm,
             fallback=None if fallback is None else (lambda: fallback),
+            librarian=CatalogAnswers(
+                self.catalog, self.lexical, lambda: TAXONOMY, lambda: date(2026, 11, 22)
+            ),
+            tags=self.catalog.outputs,
         )
 
     def ask(
@@ -120,10 +126,12 @@ class Shelf:
         json.dumps(answer)
         named = {source["paper_id"] for source in answer["sources"]}
         assert all(self.catalog.papers.get([i]) for i in named)
-        assert len(answer["sentences"]) <= MAX_SENTENCES
+        counted = answer["model"] == "catalog"
+        assert len(answer["sentences"]) <= (20 if counted else MAX_SENTENCES)
         for sentence in answer["sentences"]:
             assert sentence["supported"]
-            assert sentence["citations"]
+            assert bool(sentence["citations"]) == (sentence["origin"] != "catalog")
+            assert counted or sentence["origin"] != "catalog"
             for citation in sentence["citations"]:
                 assert citation["paper_id"] in named
                 paper = self.catalog.papers.get([citation["paper_id"]])[citation["paper_id"]]
@@ -337,6 +345,62 @@ def test_template_syntax_in_papers_and_questions_is_only_text(shelf: Shelf) -> N
     assert "{{ question }} or {% endfor %}" in request.user
 
 
+# ------------------------------------------------------------------------- routing
+
+
+def test_questions_about_the_library_are_answered_from_the_catalog(shelf: Shelf) -> None:
+    shelf.catalog.marks.set("liked", [shelf.id("BatNet")])
+    llm = shelf.llm()
+    answer = shelf.ask("How many papers do I have?", llm)
+    assert answer["sentences"][0] == {
+        "text": "This library has 3 papers.",
+        "citations": [],
+        "supported": True,
+        "score": 1.0,
+        "origin": "catalog",
+    }
+    assert len(answer["sources"]) == 3
+    assert answer["model"] == "catalog"
+    answer = shelf.ask("Which papers did I like?", llm)
+    assert answer["sentences"][0]["text"] == "1 of the 3 papers in this library: liked."
+    assert answer["sentences"][1]["text"] == "BatNet: Hearing Shapes"
+    assert answer["sentences"][1]["citations"] == [
+        {"paper_id": shelf.id("BatNet"), "quote": "BatNet: Hearing Shapes"}
+    ]
+    assert answer["answer"].endswith("\nBatNet: Hearing Shapes [1]")
+    assert shelf.ask("Do I have the paper Goldfish?", llm)["sources"] == []
+    assert llm.usage.llm_calls == 0
+    assert {event["event"] for event in shelf.events} == {"sentence"}
+
+
+def test_filters_narrow_down_what_is_counted(shelf: Shelf) -> None:
+    bat = shelf.id("BatNet")
+    answer = shelf.ask("How many papers do I have?", shelf.llm(), None, {"paper_ids": [bat]})
+    assert [source["paper_id"] for source in answer["sources"]] == [bat]
+
+
+def test_what_the_catalog_cannot_answer_goes_to_the_papers(shelf: Shelf) -> None:
+    answer = shelf.ask("How many papers are tagged relevant?", shelf.llm())
+    assert answer["abstained"]
+    assert [event["event"] for event in shelf.events][:2] == ["retrieved", "evidence"]
+
+
+@pytest.mark.parametrize("librarian", [True, False])
+def test_other_questions_go_the_ordinary_way(shelf: Shelf, librarian: bool) -> None:
+    context = shelf.context(shelf.llm(script=says(GOOD)))
+    if not librarian:
+        context = replace(context, librarian=None)
+    answer = shelf.run(ask.graph, QUESTION, context)
+    assert GOOD in answer["answer"]
+    named = [event["event"] for event in shelf.events]
+    assert named == ["retrieved", "evidence", *["sentence"] * len(answer["sentences"])]
+
+
+def test_without_a_librarian_nothing_is_counted(shelf: Shelf) -> None:
+    context = replace(shelf.context(shelf.llm()), librarian=None)
+    assert shelf.run(ask.graph, "How many papers do I have?", context)["abstained"]
+
+
 # -------------------------------------------------------------------- conversations
 
 
@@ -393,6 +457,28 @@ def test_a_follow_up_stays_inside_its_filters(
     talk(QUESTION, shelf.llm("no"))
     answer = talk("What about OwlNet is studied?", shelf.llm("no"), since="2031-01-01")
     assert {s["paper_id"] for s in answer["sources"]} <= {shelf.id("OwlNet Revisited")}
+
+
+def test_catalog_and_papers_may_take_turns(
+    shelf: Shelf, talk: Callable[..., dict[str, Any]]
+) -> None:
+    assert not talk(QUESTION, shelf.llm(script=says(GOOD)))["abstained"]
+    counted = talk("How many papers do I have?", shelf.llm())
+    assert counted["model"] == "catalog"
+    assert counted["usage"]["llm_calls"] == 0
+    assert not talk("When did I last add papers?", shelf.llm())["abstained"]
+    assert talk(QUESTION, shelf.llm(script=says(GOOD)))["model"] == "scripted@1"
+    assert talk("What are people doing about bread?", shelf.llm())["abstained"]
+
+
+def test_a_vague_follow_up_is_meant_of_the_papers(
+    shelf: Shelf, talk: Callable[..., dict[str, Any]]
+) -> None:
+    assert talk("What is new this week?", shelf.llm())["model"] == "catalog"
+    assert talk("What is new since yesterday?", shelf.llm())["model"] == "catalog"
+    talk(QUESTION, shelf.llm("no"))
+    assert talk("What is new this week?", shelf.llm("no"))["model"] != "catalog"
+    assert talk("What did I like this week?", shelf.llm())["model"] == "catalog"
 
 
 def test_threads_know_nothing_of_each_other(

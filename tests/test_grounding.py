@@ -242,6 +242,8 @@ REFUSED = [
     ("It translates English to French.", "It translates French to English."),
     ("It reduces bias but increases noise.", "It reduces noise but increases bias."),
     ("Cancer causes smoking.", "Smoking causes cancer."),
+    ("It is fast.", "The new kernels are about twice as fast as their predecessor."),
+    ("The kernels are fast.", "The new kernels are about twice as fast as their predecessor."),
     ("The network falls short.", "Trained on one set alone, the network falls short."),
     ("Ranks show that changes are small.", "Low ranks hint that changes are small."),
     ("Gains are seen in all languages.", "Gains are seen in all 101 languages tested."),

@@ -12,6 +12,8 @@ from curator import __version__
 from curator.cli import (
     admin,
     answers,
+    chat,
+    check,
     curate,
     evaluate,
     export,
@@ -66,7 +68,7 @@ def everywhere(
 _GROUPS: dict[str, tuple[Callable[..., None], ...]] = {
     "Papers": (papers.add, search.search, search.similar, papers.show, export.export),
     "Feeds": (feeds.subscribe, feeds.unsubscribe, feeds.feeds, feeds.sync),
-    "Answers": (answers.ask, answers.chat),
+    "Answers": (answers.ask, chat.chat, check.check),
     "Curation": (curate.tldr, curate.tag, curate.digest),
     "Marks": (marks.like, marks.dislike, marks.read),
     "Library": (admin.status, admin.retry, admin.index, admin.doctor),

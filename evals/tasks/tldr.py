@@ -53,7 +53,7 @@ class TldrTask(EvalTask[TldrGold]):
             gate=True,
             exact=True,
         ),
-        ratio("written", "summaries written or shortened, and checked", "written", better="neither"),
+        ratio("written", "summaries written or shortened", "written", better="neither"),
         *common(),
         ratio("seconds", "seconds per summary", "seconds", better="lower", unit="s"),
     )
