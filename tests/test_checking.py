@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import typer
 from fakes import add, record
 from hypothesis import given
 from hypothesis import strategies as st
@@ -19,7 +18,7 @@ from typer.testing import CliRunner
 
 from curator.checking import CheckedSentence, DraftChecker, decode_draft
 from curator.claims import claim_of, says_nothing
-from curator.cli.check import check
+from curator.cli.app import app
 from curator.errors import InputError
 from curator.grounding import RuleGrounder
 from curator.library import Library
@@ -599,14 +598,12 @@ def test_the_whole_draft_is_about_one_paper(marked: Marked) -> None:
 
 # --------------------------------------------------------------------- the command line
 
-app = typer.Typer(pretty_exceptions_enable=False, rich_markup_mode=None)
-app.command()(check)
 
 DRAFT = f"# Orchid\n\nHello!\n\n{QUOTE} {FALSE}\n"
 
 
 def run(*args: object, stdin: str | bytes | None = None) -> tuple[int, str, str]:
-    done = CliRunner().invoke(app, [str(arg) for arg in args], input=stdin)
+    done = CliRunner().invoke(app, ["check", *(str(arg) for arg in args)], input=stdin)
     assert done.exception is None or isinstance(done.exception, SystemExit), done.exception
     return done.exit_code, done.stdout, done.stderr
 
