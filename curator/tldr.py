@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 __all__ = ["MAX_WORDS", "Chooses", "TldrDraft", "TldrWriter"]
 
 # To be raised when the way a TLDR is made changes.
-RECIPE = "tldr 5"
+RECIPE = "tldr 6"
 
 
 class TldrDraft(BaseModel):
