@@ -9,11 +9,9 @@ way they must: what is lacking never speaks for an answer.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from pathlib import Path
 
 from curator.answer_features import (
     counted_things,
@@ -23,6 +21,7 @@ from curator.answer_features import (
     question_names,
 )
 from curator.evidence import Evidence
+from curator.fitted import FITTED, read_fitted
 from curator.text import fold
 
 __all__ = ["NO_ANSWER", "Decision", "answerable", "doubt"]
@@ -33,8 +32,6 @@ NO_ANSWER = "The papers in this library do not answer this."
 # The score of `curator.evidence`. Below it even the weights of a good place and length do not
 # make up for what the cross-encoder says.
 MIN_SCORE = -4.0
-
-_FITTED = Path(__file__).parent / "fitted" / "answerable.json"
 
 
 @dataclass(frozen=True)
@@ -64,7 +61,7 @@ def doubt(found: dict[str, float]) -> float:
 
 @lru_cache(maxsize=1)
 def _weights() -> dict[str, float]:
-    fitted = json.loads(_FITTED.read_text("utf-8"))
+    fitted = read_fitted(FITTED / "answerable.json", ("weights", "intercept", "bound"))
     return {**fitted["weights"], "intercept": fitted["intercept"], "bound": fitted["bound"]}
 
 

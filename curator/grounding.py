@@ -25,7 +25,7 @@ from typing import Literal, Protocol
 
 from curator.alignment import align, denied, left_out, said_stems, said_words
 from curator.sentences import split_sentences
-from curator.stemming import number_words, stem, stems, words
+from curator.stemming import WORD, number_words, stem, stems, words
 from curator.text import fold, plain
 
 __all__ = ["Grounder", "RuleGrounder", "Status", "Verdict", "names_in", "numbers_in", "stems"]
@@ -33,7 +33,6 @@ __all__ = ["Grounder", "RuleGrounder", "Status", "Verdict", "names_in", "numbers
 Status = Literal["supported", "unsupported", "contradicted"]
 
 _POSSESSIVE = re.compile(r"['’]s?$")
-_WORD = re.compile(r"[^\W_]+(?:[-'’.][^\W_]+)*")
 _NUMBER = re.compile(
     r"(?<![\w.])[~≈<>]?[$€£]?(\d+(?:,\d{3})+(?:\.\d+)?|\d+(?:\.\d+)?)"
     r"(?:\s?(%|percent\b|x\b|×|[kKMBT]\b|million\b|billion\b|trillion\b|thousand\b)"
@@ -249,7 +248,7 @@ def names_in(text: str) -> set[str]:
     and capitalised words that do not begin a sentence."""
     found: set[str] = set()
     for span in split_sentences(plain(text)):
-        for i, match in enumerate(_WORD.finditer(span.text)):
+        for i, match in enumerate(WORD.finditer(span.text)):
             word = _POSSESSIVE.sub("", match.group())
             for part in (word, *word.split("-")) if "-" in word else (word,):
                 strong = (

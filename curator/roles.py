@@ -16,9 +16,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from curator.evidence import paper_sentences
+from curator.fitted import FITTED, read_fitted
 from curator.text import plain
 from curator.tldr_candidates import addresses_reader
-from curator.tldr_scoring import FITTED, Embeds, read_fitted
+from curator.tldr_scoring import Embeds
 
 if TYPE_CHECKING:
     from curator.embedding import Vectors

@@ -7,9 +7,9 @@ from functools import lru_cache
 
 from curator.text import fold
 
-__all__ = ["STOP", "number_words", "stem", "stems", "words"]
+__all__ = ["STOP", "WORD", "number_words", "stem", "stems", "words"]
 
-_WORD = re.compile(r"[^\W_]+(?:[-'’.][^\W_]+)*")
+WORD = re.compile(r"[^\W_]+(?:[-'’.][^\W_]+)*")
 _UNITS = [
     "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven",
     "twelve", "thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen",
@@ -71,7 +71,7 @@ def words(text: str) -> tuple[str, ...]:
     text = re.sub(r"['’]s\b", "", text)
     text = number_words(re.sub(r"(?<=\d),(?=\d{3}\b)", "", text))
     return tuple(
-        part for match in _WORD.finditer(text) for part in re.split(r"[-'’]", match.group()) if part
+        part for match in WORD.finditer(text) for part in re.split(r"[-'’]", match.group()) if part
     )
 
 

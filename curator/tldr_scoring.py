@@ -9,17 +9,16 @@ weight of its own, since the training part has no drafts.
 
 from __future__ import annotations
 
-import json
 import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from curator.embedding import embedding_text
-from curator.errors import MissingError
+from curator.fitted import FITTED, read_fitted
 from curator.grounding import names_in, stems
 from curator.text import fold, plain
 from curator.tldr_candidates import MAX_WORDS, Candidate
@@ -36,15 +35,12 @@ __all__ = [
     "Scorer",
     "context_of",
     "features_of",
-    "read_fitted",
 ]
 
-FITTED = Path(__file__).parent / "fitted"
 # More than a score can be, so that a title is a summary only where nothing else is there: whoever
 # reads the summary has the title before them. On SciTLDR that costs a point of ROUGE-1 (at 0.05,
 # which takes titles for a tenth of the papers, 41.7 in place of 40.8).
 TITLE_COST = 1.0
-_REMEDY = "It comes with the program: install that again."
 
 _PROPOSES = re.compile(
     r"\b(?:we|this (?:paper|work|article|study)|our)\b.{0,60}?\b(?:propos|present|introduc|"
@@ -230,19 +226,3 @@ def context_of(paper: Paper, sentences: Sequence[str], embedder: Embeds) -> Cont
     title = plain(paper.title)
     plainly = [plain(sentence) for sentence in sentences]
     return Context(title, plainly, embedder.embed([title, embedding_text(paper), *plainly]))
-
-
-def read_fitted(file: Path, keys: Sequence[str]) -> dict[str, Any]:
-    """What a fitting script wrote, which has at least these keys.
-
-    Raises:
-        MissingError: the file is not there, or is not whole.
-    """
-    try:
-        kept: dict[str, Any] = json.loads(file.read_text("utf-8"))
-        lacking = [key for key in keys if key not in kept]
-    except (OSError, ValueError) as error:
-        raise MissingError(f"{file} cannot be read: {error}.", remedy=_REMEDY) from error
-    if lacking:
-        raise MissingError(f"{file} has no {lacking[0]!r}.", remedy=_REMEDY)
-    return kept

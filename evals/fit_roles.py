@@ -19,10 +19,10 @@ from typing import Any
 import numpy as np
 
 from curator.embedding import open_embedder
+from curator.fitted import FITTED
 from curator.roles import ROLES, inputs_of
 from curator.settings import load_settings
 from curator.text import plain
-from curator.tldr_scoring import FITTED
 from evals.fit_tldr import Floats, KeptVectors
 from evals.suites.base import read_rows
 

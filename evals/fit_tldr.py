@@ -26,11 +26,12 @@ from numpy.typing import NDArray
 
 from curator.embedding import Embedder, open_embedder
 from curator.evidence import paper_sentences
+from curator.fitted import FITTED
 from curator.grounding import RuleGrounder
 from curator.paper import Paper
 from curator.settings import load_settings
 from curator.tldr_candidates import Candidate, candidates_of
-from curator.tldr_scoring import FITTED, TITLE_COST, Context, Scorer, context_of, features_of
+from curator.tldr_scoring import TITLE_COST, Context, Scorer, context_of, features_of
 from evals.metrics import Row, difference, ratio
 from evals.suites.base import read_rows
 from evals.suites.inputs import papers_of

@@ -13,6 +13,7 @@ from fakes import FakeEmbedder, Said, ScriptedLLM, paper
 from curator.catalog import Catalog, StoredTldr
 from curator.errors import BudgetExhausted, MissingError, ModelError, ModelOutputError
 from curator.evidence import paper_sentences
+from curator.fitted import FITTED
 from curator.grounding import RuleGrounder
 from curator.llm.metered import MeteredLLM
 from curator.paper import Paper
@@ -24,7 +25,7 @@ from curator.tldr_candidates import (
     candidates_of,
     shortened,
 )
-from curator.tldr_scoring import FITTED, Context, Scorer, context_of, features_of
+from curator.tldr_scoring import Context, Scorer, context_of, features_of
 
 OWL = paper(
     "Seeing at Night",
