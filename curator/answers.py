@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from functools import lru_cache
 from typing import Annotated, Any, Literal, NotRequired
@@ -13,11 +14,15 @@ __all__ = [
     "Answer",
     "AnswerSentence",
     "Citation",
+    "Rungs",
     "Source",
     "UsageReport",
     "answer_text",
     "draft_schema",
+    "finished_sentences",
     "known_from",
+    "quotation",
+    "rungs_of",
 ]
 
 
@@ -55,6 +60,17 @@ class UsageReport(TypedDict):
     seconds: float
 
 
+class Rungs(TypedDict):
+    """How many sentences were drafted, and how many are shown by each rung: passed the check
+    as first drafted, after a repair, as the fallback model drafted them, or quoted."""
+
+    drafted: int
+    passed: int
+    repaired: int
+    fallback: int
+    quoted: int
+
+
 class Answer(TypedDict):
     """The contract of ``curator ask --json``; ``reason`` says why there is no answer."""
 
@@ -66,6 +82,7 @@ class Answer(TypedDict):
     sources: list[Source]
     model: str
     usage: UsageReport
+    rungs: Rungs
 
 
 MAX_SENTENCES = 3
@@ -86,6 +103,43 @@ def draft_schema(evidence_count: int) -> type[BaseModel]:
     )
     sentences: Any = Annotated[list[sentence], Field(min_length=1, max_length=MAX_SENTENCES)]
     return create_model("AnswerDraft", __config__=config, sentences=(sentences, ...))
+
+
+def quotation(paper_id: str, quote: str, group: str = "") -> AnswerSentence:
+    """A stored sentence, shown as it is."""
+    sentence = AnswerSentence(
+        text=quote,
+        citations=[{"paper_id": paper_id, "quote": quote}],
+        supported=True,
+        score=1.0,
+        origin="quote",
+    )
+    if group:
+        sentence["group"] = group
+    return sentence
+
+
+def rungs_of(sentences: Sequence[AnswerSentence]) -> Rungs:
+    """The rungs of an answer that no model took part in."""
+    quoted = sum(sentence["origin"] == "quote" for sentence in sentences)
+    return Rungs(drafted=0, passed=0, repaired=0, fallback=0, quoted=quoted)
+
+
+def finished_sentences(draft: str) -> list[dict[str, Any]]:
+    """The sentences that are complete in the text of a draft as far as it is written, those
+    that do not fit `draft_schema` left out."""
+    found: list[dict[str, Any]] = []
+    at = draft.find("[") + 1
+    while at:
+        while at < len(draft) and draft[at] in ", \t\r\n":
+            at += 1
+        try:
+            value, at = json.JSONDecoder().raw_decode(draft, at)
+        except (ValueError, RecursionError):
+            break
+        if isinstance(value, dict) and isinstance(value.get("text"), str):
+            found.append(value)
+    return found
 
 
 def answer_text(sentences: Sequence[AnswerSentence], sources: Sequence[Source]) -> str:

@@ -1,17 +1,17 @@
-"""Answering a question: retrieve → select evidence → decide → draft → check → (quote).
+"""Answering a question: retrieve → select evidence → decide → draft, check, (repair), (quote).
 
 Before that a router, by rules: questions about the library itself are answered from the catalog,
 broad ones by an overview (`graphs.overview`), both without a model; all others go the ordinary way.
 
 Whether there is an answer is decided from the evidence. The model writes from numbered
 sentences; each of its sentences is checked against the stored ones, and what fails is
-replaced by the stored sentence itself, labelled as a quote.
+replaced by the stored sentence itself, labelled as a quote (`graphs.drafting`).
 """
 
 from __future__ import annotations
 
 import re
-from typing import Any, Literal
+from typing import Literal
 
 from langgraph.graph import END, START, StateGraph
 from langgraph.runtime import Runtime
@@ -23,18 +23,16 @@ from curator.answers import (
     AnswerSentence,
     Source,
     answer_text,
-    draft_schema,
+    quotation,
+    rungs_of,
 )
 from curator.broad_questions import broad_topic
 from curator.catalog import Filters
-from curator.errors import BudgetExhausted, MissingError, ModelError
 from curator.evidence import Evidence
 from curator.grounding import names_in
 from curator.paper import Paper
-from curator.prompting import load_prompt
-from curator.text import fold, plain
-from curator.trace import note_check, traced
-from graphs.context import AskContext, Writer
+from graphs.context import AskContext
+from graphs.drafting import write
 from graphs.overview import overview
 from graphs.state import AskInput, AskOutput, AskState, EvidenceItem, Route, Turn
 
@@ -82,7 +80,7 @@ def library(state: AskState, runtime: Runtime[AskContext]) -> AskState:
         AnswerSentence(text=text, citations=[], supported=True, score=1.0, origin="catalog")
         for text in made.statements
     ]
-    sentences += [_quoted(Evidence(0, paper, paper.title, 0.0)) for paper in made.papers]
+    sentences += [quotation(paper.id, paper.title) for paper in made.papers]
     for sentence in sentences:
         runtime.stream_writer({"event": "sentence", "sentence": sentence})
     return {
@@ -95,6 +93,7 @@ def library(state: AskState, runtime: Runtime[AskContext]) -> AskState:
         "sentences": sentences,
         "model": "catalog",
         "usage": {},
+        "rungs": None,
     }
 
 
@@ -120,6 +119,7 @@ def retrieve(state: AskState, runtime: Runtime[AskContext]) -> AskState:
         "sentences": [],
         "model": "",
         "usage": {},
+        "rungs": None,
         "reason": "",
     }
 
@@ -143,34 +143,16 @@ def decide(state: AskState, runtime: Runtime[AskContext]) -> AskState:
 
 
 def draft(state: AskState, runtime: Runtime[AskContext]) -> AskState:
-    """Has the model write sentences, each with the number of its evidence."""
-    drafted, model, usage = _draft_with(runtime.context.llm, state, runtime.context)
-    return {"draft": drafted, "model": model, "usage": usage}
-
-
-def check(state: AskState, runtime: Runtime[AskContext]) -> AskState:
-    """Checks each drafted sentence; drafts again with the fallback model, if one is set and
-    nothing passed; and quotes the evidence for which no sentence passed."""
-    evidence = _evidence(state, runtime.context)
-    relevant = _relevant(evidence)
-    checked = _checked(state["draft"], relevant, runtime.context)
-    update: AskState = {}
-    if not checked and runtime.context.fallback is not None:
-        try:
-            drafted, model, usage = _draft_with(runtime.context.fallback(), state, runtime.context)
-        except (MissingError, BudgetExhausted) as error:
-            # The quotes are there; a second model that is not must not take them away.
-            runtime.stream_writer({"event": "fallback_failed", "reason": str(error)})
-        else:
-            spent = {k: usage[k] + v for k, v in (state.get("usage") or _NOTHING).items()}
-            update = {"usage": spent}
-            checked = _checked(drafted, relevant, runtime.context)
-            if checked:
-                update["model"] = model
-    sentences = [checked.get(item.number) or _quoted(item) for item in relevant]
-    for sentence in sentences:
-        runtime.stream_writer({"event": "sentence", "sentence": sentence})
-    return {**update, "sentences": sentences}
+    """Has the model write from the best evidence; what passes the check is shown as it comes."""
+    relevant = _relevant(_evidence(state, runtime.context))
+    written = write(state["question"], relevant, runtime.context, runtime.stream_writer)
+    return {
+        "draft": written.draft,
+        "sentences": written.sentences,
+        "model": written.model,
+        "usage": written.usage,
+        "rungs": written.rungs,
+    }
 
 
 def finish(state: AskState, runtime: Runtime[AskContext]) -> AskState:
@@ -196,6 +178,7 @@ def finish(state: AskState, runtime: Runtime[AskContext]) -> AskState:
             "completion_tokens": int(usage["completion_tokens"]),
             "seconds": round(usage["seconds"], 3),
         },
+        rungs=state.get("rungs") or rungs_of(sentences),
     )
     if abstained:
         runtime.stream_writer({"event": "abstained", "reason": state.get("reason", "")})
@@ -204,8 +187,8 @@ def finish(state: AskState, runtime: Runtime[AskContext]) -> AskState:
     return {"answer": answer, "turns": [] if abstained else [turn]}
 
 
-def can_be_answered(state: AskState) -> Literal["draft", "finish"]:
-    return "draft" if state["decision"] == "answer" else "finish"
+def can_be_answered(state: AskState) -> Literal["write", "finish"]:
+    return "write" if state["decision"] == "answer" else "finish"
 
 
 def routed(state: AskState) -> Route:
@@ -226,93 +209,10 @@ _NOTHING: dict[str, float] = {
 }
 
 
-def _draft_with(
-    llm: Writer, state: AskState, context: AskContext
-) -> tuple[list[dict[str, Any]], str, dict[str, float]]:
-    prompt = load_prompt("answer", {"question", "evidence"}, "AnswerDraft", folder=context.prompts)
-    papers = context.papers.get(item["paper_id"] for item in state["evidence"])
-    shown = [
-        {
-            "number": item["number"],
-            "title": plain(papers[item["paper_id"]].title),
-            "quote": plain(item["quote"]),
-        }
-        for item in state["evidence"]
-    ]
-    drafted: list[dict[str, Any]] = []
-    with traced() as trace:
-        try:
-            made = llm.generate(
-                prompt,
-                draft_schema(len(shown)),
-                max_tokens=320,
-                question=state["question"],
-                evidence=shown,
-            )
-            drafted = made.value.model_dump()["sentences"]
-        except ModelError:
-            pass  # no draft: the evidence is quoted instead
-    return drafted, llm.identity, trace.spent()
-
-
 def _relevant(evidence: list[Evidence]) -> list[Evidence]:
     """The evidence that an answer is made of: the best, and what comes near it."""
     near = [item for item in evidence if item.score >= evidence[0].score - NEAR]
     return near[:MAX_SENTENCES]
-
-
-def _checked(
-    drafted: list[dict[str, Any]], evidence: list[Evidence], context: AskContext
-) -> dict[int, AnswerSentence]:
-    """The drafted sentences that passed, by the number of the evidence that supports them.
-
-    The citation is the sentence that the check found, which may not be the one the model
-    named. A sentence that only repeats stored words becomes the quote it is.
-    """
-    passed: dict[int, AnswerSentence] = {}
-    for sentence in drafted:
-        text = sentence["text"].strip()
-        copied = any(fold(text).strip(". ") == fold(e.quote).strip(". ") for e in evidence)
-        if not copied and not text.endswith((".", "!", "?", ".”", '."')):
-            note_check(text, False, "cut off at the length limit")
-            continue
-        # The number that the model gave is only a hint: what counts is what the check finds.
-        first = sorted(evidence, key=lambda e: (e.number != sentence["evidence"], e.number))
-        reason, nearest = "", 0.0
-        for item in first:
-            verdict = context.grounder.check(text, [item.quote], item.paper.title)
-            if not verdict.supported:
-                reason = reason or verdict.reason
-                nearest = max(nearest, verdict.score)
-                continue
-            note_check(text, True, score=verdict.score)
-            if fold(text).strip(". ") in fold(item.quote):
-                passed.setdefault(item.number, _quoted(item))
-            else:
-                passed.setdefault(
-                    item.number,
-                    AnswerSentence(
-                        text=text,
-                        citations=[{"paper_id": item.paper.id, "quote": item.quote}],
-                        supported=True,
-                        score=round(verdict.score, 3),
-                        origin="model",
-                    ),
-                )
-            break
-        else:
-            note_check(text, False, reason, nearest)
-    return passed
-
-
-def _quoted(item: Evidence) -> AnswerSentence:
-    return AnswerSentence(
-        text=item.quote,
-        citations=[{"paper_id": item.paper.id, "quote": item.quote}],
-        supported=True,
-        score=1.0,
-        origin="quote",
-    )
 
 
 def _evidence(state: AskState, context: AskContext) -> list[Evidence]:
@@ -335,8 +235,7 @@ def build() -> StateGraph[AskState, AskContext, AskInput, AskOutput]:
     builder.add_node("retrieve", retrieve)
     builder.add_node("select_evidence", select_evidence)
     builder.add_node("decide", decide)
-    builder.add_node("draft", draft)
-    builder.add_node("check", check)
+    builder.add_node("write", draft)
     builder.add_node("finish", finish)
     builder.add_edge(START, "route")
     builder.add_conditional_edges(
@@ -347,8 +246,7 @@ def build() -> StateGraph[AskState, AskContext, AskInput, AskOutput]:
     builder.add_edge("retrieve", "select_evidence")
     builder.add_edge("select_evidence", "decide")
     builder.add_conditional_edges("decide", can_be_answered)
-    builder.add_edge("draft", "check")
-    builder.add_edge("check", "finish")
+    builder.add_edge("write", "finish")
     builder.add_edge("finish", END)
     return builder
 

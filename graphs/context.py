@@ -45,7 +45,13 @@ class Writer(Protocol):
     def identity(self) -> str: ...
 
     def generate(
-        self, prompt: Prompt, output: type[M], *, max_tokens: int = 256, **values: Any
+        self,
+        prompt: Prompt,
+        output: type[M],
+        *,
+        max_tokens: int = 256,
+        on_text: Callable[[str], None] | None = None,
+        **values: Any,
     ) -> Generated[M]: ...
 
 

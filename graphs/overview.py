@@ -13,7 +13,7 @@ from typing import Any
 
 from langgraph.runtime import Runtime
 
-from curator.answers import AnswerSentence
+from curator.answers import AnswerSentence, quotation
 from curator.broad_questions import broad_topic
 from curator.catalog import Filters
 from curator.evidence import Evidence, best_sentence, paper_sentences
@@ -127,9 +127,9 @@ def _sentences(found: Sequence[Evidence], topic: str, context: AskContext) -> li
     vectors = context.vectors(papers) if context.vectors is not None else {}
     groups = grouped(papers, topic, _tags(papers, context), vectors)
     if not groups:
-        return [_quoted(item) for item in found[: 2 * PER_GROUP]]
+        return [quotation(item.paper.id, item.quote) for item in found[: 2 * PER_GROUP]]
     return [
-        _quoted(quotes[paper_id], group.name)
+        quotation(paper_id, quotes[paper_id].quote, group.name)
         for group in groups
         for paper_id in group.paper_ids[:PER_GROUP]
     ]
@@ -149,16 +149,3 @@ def _tags(papers: Sequence[Paper], context: AskContext) -> Mapping[str, Sequence
         ]
         for paper_id, tags in context.tags.tags(paper.id for paper in papers).items()
     }
-
-
-def _quoted(item: Evidence, group: str = "") -> AnswerSentence:
-    sentence = AnswerSentence(
-        text=item.quote,
-        citations=[{"paper_id": item.paper.id, "quote": item.quote}],
-        supported=True,
-        score=1.0,
-        origin="quote",
-    )
-    if group:
-        sentence["group"] = group
-    return sentence

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal, cast
 
 from typing_extensions import TypedDict
 
-from curator.answers import Answer, AnswerSentence
+from curator.answers import Answer, AnswerSentence, Rungs
 from curator.threads import summarised
 
 __all__ = [
@@ -69,6 +69,7 @@ class AskState(AskInput, total=False):
     draft: list[dict[str, Any]]
     model: str
     usage: dict[str, float]
+    rungs: Rungs | None
     sentences: list[AnswerSentence]
     answer: Answer
     turns: Annotated[list[Turn], add_turns]

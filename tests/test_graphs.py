@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fakes import FakeEmbedder, OverlapReranker, Said, Script, ScriptedLLM, add, record
+from fakes import FakeEmbedder, OverlapReranker, Said, Script, ScriptedLLM, add, paper, record
 from langgraph.checkpoint.memory import InMemorySaver
 
 from curator.answerable import NO_ANSWER
@@ -19,17 +19,18 @@ from curator.catalog import Catalog, StoredTag, StoredTldr
 from curator.digest.document import DigestDocument
 from curator.digest.markdown import to_markdown
 from curator.errors import BudgetExhausted, MissingError, ModelError, ModelOutputError
-from curator.evidence import EvidenceSelector
+from curator.evidence import Evidence, EvidenceSelector
 from curator.grounding import RuleGrounder
 from curator.index.lexical import LexicalIndex
 from curator.library_answers import CatalogAnswers
-from curator.llm.base import Request
+from curator.llm.base import Completion, Request
 from curator.llm.metered import MeteredLLM
 from curator.paper import Paper
 from curator.retrieval import HybridRetriever
 from curator.taxonomy import Facet, Tag, Taxonomy
 from graphs import ask, digest, tag
 from graphs.context import AskContext, DigestContext, TagContext
+from graphs.drafting import write
 
 OWL = record(
     "OwlNet: Seeing at Night",
@@ -297,8 +298,81 @@ def test_the_fallback_answers_where_the_first_model_failed(shelf: Shelf) -> None
     )
     assert GOOD in answer["answer"]
     assert answer["model"] == "large@1"
+    assert answer["rungs"]["fallback"] == 1
+    assert answer["usage"]["llm_calls"] == 3  # the draft, its repair, the fallback
+    assert answer["usage"]["prompt_tokens"] == 300
+
+
+def test_what_was_refused_is_repaired_once(shelf: Shelf) -> None:
+    wrong = "OwlNet reaches 99% accuracy on the DarkBench benchmark."
+    prompts: list[str] = []
+
+    def learns(request: Request) -> Said:
+        prompts.append(request.user)
+        return says(GOOD if wrong in request.user else wrong)(request)
+
+    unused = shelf.llm(name="large")
+    answer = shelf.ask(QUESTION, shelf.llm(script=learns), unused)
+    assert GOOD in answer["answer"]
+    assert wrong not in answer["answer"]
+    assert answer["rungs"]["repaired"] == 1
+    assert answer["rungs"]["passed"] == answer["rungs"]["fallback"] == 0
     assert answer["usage"]["llm_calls"] == 2
-    assert answer["usage"]["prompt_tokens"] == 200
+    assert prompts[1].startswith(prompts[0])  # what the model has read, it need not read again
+    assert "99" in prompts[1][len(prompts[0]) :]
+
+
+def test_a_repair_that_fails_is_not_repaired(shelf: Shelf) -> None:
+    wrong = says("OwlNet reaches 99% accuracy on the DarkBench benchmark.")
+    answer = shelf.ask(QUESTION, shelf.llm(script=wrong))
+    assert {s["origin"] for s in answer["sentences"]} == {"quote"}
+    assert answer["usage"]["llm_calls"] == 2
+    rungs = answer["rungs"]
+    assert (rungs["drafted"], rungs["quoted"]) == (2, len(answer["sentences"]))
+
+
+@pytest.mark.parametrize("error", [MissingError("gone"), BudgetExhausted("used up")])
+def test_a_repair_that_cannot_be_asked_for_leaves_the_quotes(
+    shelf: Shelf, error: Exception
+) -> None:
+    said = {"sentences": [{"text": "OwlNet reaches 99% accuracy on it.", "evidence": 1}]}
+    answer = shelf.ask(QUESTION, shelf.llm(said, error))
+    assert answer["sentences"][0]["text"] == REACHES
+
+
+def test_a_sentence_is_shown_before_the_next_is_written(shelf: Shelf) -> None:
+    """The model goes on writing only after what is complete was checked and told of."""
+    told: list[str] = []
+
+    class Slow(ScriptedLLM):
+        def complete(self, request: Request) -> Completion:
+            assert request.on_text is not None
+            number = number_of(request, "71.5%")
+            draft = json.dumps({"sentences": [{"text": GOOD, "evidence": number}]})
+            for end in range(1, len(draft) + 1):
+                request.on_text(draft[:end])
+            told.extend(e["sentence"]["text"] for e in seen if e["event"] == "sentence")
+            return Completion(draft, 100, 10, 0.5)
+
+    seen: list[dict[str, Any]] = []
+    llm = MeteredLLM(Slow(), shelf.catalog.cache)
+    evidence = [Evidence(1, paper("OwlNet", REACHES), REACHES, 5.0)]
+    written = write(QUESTION, evidence, shelf.context(llm), seen.append)
+    assert told == [GOOD]
+    assert [s["text"] for s in written.sentences] == [GOOD]
+
+
+def test_a_draft_that_breaks_off_keeps_what_was_complete(shelf: Shelf) -> None:
+    def breaks_off(request: Request) -> Said:
+        assert request.on_text is not None
+        number = number_of(request, "71.5%")
+        whole = json.dumps({"text": GOOD, "evidence": number})
+        request.on_text(f'{{"sentences": [{whole}, {{"text": "OwlNet is the be')
+        return ModelOutputError("cut off")
+
+    answer = shelf.ask(QUESTION, shelf.llm(script=breaks_off))
+    assert answer["sentences"][0]["text"] == GOOD
+    assert answer["rungs"]["passed"] == 1
 
 
 def test_a_fallback_that_fails_too_leaves_the_quotes(shelf: Shelf) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from pydantic import BaseModel
@@ -12,12 +13,15 @@ __all__ = ["LLM", "Completion", "Request"]
 
 @dataclass(frozen=True)
 class Request:
-    """One call. ``output`` is the pydantic model whose JSON schema the answer must fit."""
+    """One call. ``output`` is the pydantic model whose JSON schema the answer must fit.
+    A backend that streams tells ``on_text``, again and again, all that was written so far; what
+    that raises ends the call."""
 
     system: str
     user: str
     output: type[BaseModel]
     max_tokens: int = 256
+    on_text: Callable[[str], None] | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True)

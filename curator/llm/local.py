@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import time
+from collections.abc import Callable, Iterator
 from functools import lru_cache
 from pathlib import Path
 from threading import Lock
@@ -61,13 +62,15 @@ class LocalLLM:
             llama = self._load()
             started = time.monotonic()
             try:
-                answer = llama.create_chat_completion(
+                chunks = llama.create_chat_completion(
                     messages=messages,
                     grammar=grammar,
                     max_tokens=request.max_tokens,
                     temperature=0.0,
                     seed=0,
+                    stream=True,
                 )
+                text, prompt_tokens, completion_tokens = _written(llama, chunks, request.on_text)
             except ValueError as error:
                 # "Requested tokens (5000) exceed context window of 4096"
                 raise ModelError(
@@ -77,18 +80,32 @@ class LocalLLM:
             except RuntimeError as error:
                 raise ModelError(f"{self.name} failed: {error}.", retryable=True) from error
             seconds = time.monotonic() - started
-        usage = answer["usage"]
-        return Completion(
-            text=answer["choices"][0]["message"]["content"] or "",
-            prompt_tokens=usage["prompt_tokens"],
-            completion_tokens=usage["completion_tokens"],
-            seconds=seconds,
-        )
+        return Completion(text, prompt_tokens, completion_tokens, seconds)
 
     def _load(self) -> Any:
         if self._llama is None:
             self._llama = load_llama(self._weights.path, self._context, self._threads)
         return self._llama
+
+
+def _written(
+    llama: Any, chunks: Iterator[Any], on_text: Callable[[str], None] | None
+) -> tuple[str, int, int]:
+    """The whole text of a streamed answer, the tokens of its prompt, and its own."""
+    text, prompt, cut = "", None, False
+    for chunk in chunks:
+        if prompt is None:
+            prompt = llama.n_tokens  # at the first chunk the prompt is read, and nothing else
+        choice = chunk["choices"][0]
+        cut = choice["finish_reason"] == "length"
+        added = choice["delta"].get("content")
+        if added:
+            text += added
+            if on_text is not None:
+                on_text(text)
+    # llama.cpp reads each token that it wrote to write the next one; where it was cut off, the
+    # last one was not read.
+    return text, prompt or 0, llama.n_tokens - (prompt or 0) + cut
 
 
 def load_llama(path: Path, context: int, threads: int) -> Any:

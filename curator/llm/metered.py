@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
@@ -123,9 +124,16 @@ class MeteredLLM:
         return self.backend.concurrency
 
     def generate(
-        self, prompt: Prompt, output: type[M], *, max_tokens: int = 256, **values: Any
+        self,
+        prompt: Prompt,
+        output: type[M],
+        *,
+        max_tokens: int = 256,
+        on_text: Callable[[str], None] | None = None,
+        **values: Any,
     ) -> Generated[M]:
-        """Fills the prompt and returns the answer as ``output``.
+        """Fills the prompt and returns the answer as ``output``. ``on_text`` is told all that
+        was written so far, as it grows, and at the end the whole.
 
         Raises:
             BudgetExhausted: a call would be needed and none may start.
@@ -133,7 +141,7 @@ class MeteredLLM:
             ModelError, MissingError: as the backend's ``complete``.
         """
         system, user = prompt.render(**values)
-        request = Request(system=system, user=user, output=output, max_tokens=max_tokens)
+        request = Request(system, user, output, max_tokens, on_text)
         schema_hash = _hash(json.dumps(output.model_json_schema(), sort_keys=True))
         input_hash = _hash(f"{system}\0{user}\0{max_tokens}")
         key = _hash("\0".join((self.identity, prompt.hash, schema_hash, input_hash)))
@@ -147,6 +155,8 @@ class MeteredLLM:
             made = Usage(1, stored.prompt_tokens, stored.completion_tokens, stored.seconds)
             with self._lock:
                 self.usage += usage
+        if on_text is not None:
+            on_text(stored.output)
         try:
             value = output.model_validate_json(stored.output)
         except ValidationError as error:

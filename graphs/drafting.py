@@ -1,0 +1,201 @@
+"""Writing an answer's sentences: each is checked the moment it is complete, and shown if it passes.
+
+The rungs of the ladder, in order: the first draft; one repair, where no sentence of it passed;
+the fallback model, where one is set and still nothing passed; the stored sentences themselves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any
+
+from curator.answers import (
+    AnswerSentence,
+    Rungs,
+    draft_schema,
+    finished_sentences,
+    quotation,
+    rungs_of,
+)
+from curator.errors import BudgetExhausted, MissingError, ModelError
+from curator.evidence import Evidence
+from curator.prompting import Prompt, load_prompt
+from curator.text import fold, plain
+from curator.trace import note_check, traced
+from graphs.context import AskContext, Writer
+
+__all__ = ["Written", "write"]
+
+# Characters that end a sentence; one that lacks them was cut off at the length limit.
+_ENDS = (".", "!", "?", ".”", '."')
+# What the longest draft takes: three sentences of `curator.answers.MAX_SENTENCE`, as JSON.
+MAX_TOKENS = 320
+
+
+@dataclass
+class Written:
+    """What came of it: ``sentences`` in the order they were shown, the model that wrote last,
+    what it cost, and how many sentences each rung gave."""
+
+    sentences: list[AnswerSentence] = field(default_factory=list)
+    draft: list[dict[str, Any]] = field(default_factory=list)
+    model: str = ""
+    usage: dict[str, float] = field(default_factory=dict)
+    rungs: Rungs = field(default_factory=lambda: rungs_of([]))
+
+
+def write(
+    question: str,
+    evidence: Sequence[Evidence],
+    context: AskContext,
+    emit: Callable[[dict[str, Any]], None],
+) -> Written:
+    """Has sentences written from the evidence, which is numbered from 1, and shows those that
+    pass; then quotes each piece of evidence that no sentence stands for.
+
+    Raises:
+        MissingError: the model's weights, key or server are missing.
+        BudgetExhausted: no further call may start.
+    """
+    desk = _Desk(question, evidence, context, emit)
+    done = desk.done
+    with traced() as trace:
+        done.rungs["passed"] = desk.draft(context.llm)
+        # From here on the quotes are there, which no call that fails may take away.
+        if not done.sentences and desk.refused:
+            with suppress(MissingError, BudgetExhausted):
+                done.rungs["repaired"] = desk.draft(context.llm)
+        if not done.sentences and context.fallback is not None:
+            try:
+                done.rungs["fallback"] = desk.draft(context.fallback())
+            except (MissingError, BudgetExhausted) as error:
+                emit({"event": "fallback_failed", "reason": str(error)})
+    done.usage = trace.spent()
+    for item in evidence:
+        if item.number not in desk.said:
+            desk.show(quotation(item.paper.id, item.quote), item)
+            done.rungs["quoted"] += 1
+    return done
+
+
+class _Desk:
+    """One answer in the making. ``said`` are the numbers of the evidence that a sentence stands
+    for; ``refused`` the drafted sentences that did not pass, each with the reason."""
+
+    def __init__(
+        self,
+        question: str,
+        evidence: Sequence[Evidence],
+        context: AskContext,
+        emit: Callable[[dict[str, Any]], None],
+    ) -> None:
+        self.question = question
+        self.evidence = evidence
+        self.context = context
+        self.emit = emit
+        self.done = Written()
+        self.said: set[int] = set()
+        self.refused: list[dict[str, str]] = []
+
+    def draft(self, llm: Writer) -> int:
+        """Has a model write, told what was refused before; how many sentences passed."""
+        done = self.done
+        before, looked_at, refused = len(done.sentences), 0, self.refused
+        self.refused = []
+
+        def look(text: str) -> None:
+            nonlocal looked_at
+            finished = finished_sentences(text)
+            for sentence in finished[looked_at:]:
+                looked_at += 1
+                self._take(sentence)
+
+        try:
+            llm.generate(
+                self._prompt(),
+                draft_schema(len(self.evidence)),
+                max_tokens=MAX_TOKENS,
+                on_text=look,
+                question=self.question,
+                refused=refused,
+                evidence=[
+                    {
+                        "number": item.number,
+                        "title": plain(item.paper.title),
+                        "quote": plain(item.quote),
+                    }
+                    for item in self.evidence
+                ],
+            )
+        except ModelError:
+            # What was complete until then has been checked; there is no draft to repair.
+            self.refused = []
+        passed = len(done.sentences) - before
+        if passed or not done.model:
+            done.model = llm.identity
+        return passed
+
+    def _prompt(self) -> Prompt:
+        names = {"question", "evidence", "refused"}
+        return load_prompt("answer", names, "AnswerDraft", folder=self.context.prompts)
+
+    def _take(self, sentence: dict[str, Any]) -> None:
+        """Checks one drafted sentence against all the evidence, and shows it if it passes.
+
+        The citation is the evidence that the check found, which may not be the one the model
+        named. A sentence that only repeats stored words becomes the quote it is.
+        """
+        text = str(sentence["text"]).strip()
+        self.done.draft.append(sentence)
+        self.done.rungs["drafted"] += 1
+        copied = any(_same(text) == _same(item.quote) for item in self.evidence)
+        if not copied and not text.endswith(_ENDS):
+            self._refuse(text, "cut off at the length limit", 0.0)
+            return
+        # The number that the model gave is only a hint: what counts is what the check finds.
+        hint = sentence.get("evidence")
+        reason, nearest = "", 0.0
+        for item in sorted(self.evidence, key=lambda e: (e.number != hint, e.number)):
+            verdict = self.context.grounder.check(text, [item.quote], item.paper.title)
+            if not verdict.supported:
+                reason = reason or verdict.reason
+                nearest = max(nearest, verdict.score)
+                continue
+            note_check(text, True, score=verdict.score)
+            if item.number not in self.said:
+                stored = _same(text) in fold(item.quote)
+                self.show(
+                    quotation(item.paper.id, item.quote)
+                    if stored
+                    else _checked(text, item, verdict.score),
+                    item,
+                )
+            return
+        self._refuse(text, reason, nearest)
+
+    def _refuse(self, text: str, reason: str, score: float) -> None:
+        note_check(text, False, reason, score)
+        self.refused.append({"text": text, "reason": reason})
+
+    def show(self, sentence: AnswerSentence, item: Evidence) -> None:
+        """Adds a sentence to the answer, and tells of it."""
+        self.said.add(item.number)
+        self.done.sentences.append(sentence)
+        self.emit({"event": "sentence", "sentence": sentence})
+
+
+def _checked(text: str, item: Evidence, score: float) -> AnswerSentence:
+    return AnswerSentence(
+        text=text,
+        citations=[{"paper_id": item.paper.id, "quote": item.quote}],
+        supported=True,
+        score=round(score, 3),
+        origin="model",
+    )
+
+
+def _same(text: str) -> str:
+    """Texts that differ only in case, spelling of characters or the last full stop are one."""
+    return fold(text).strip(". ")
