@@ -62,11 +62,14 @@ class UsageReport(TypedDict):
 
 class Rungs(TypedDict):
     """How many sentences were drafted, and how many are shown by each rung: passed the check
-    as first drafted, after a repair, as the fallback model drafted them, or quoted."""
+    as first drafted, after a repair, as the fallback model drafted them, or quoted. ``repairs``
+    and ``fallbacks`` count how often these were asked for."""
 
     drafted: int
     passed: int
+    repairs: int
     repaired: int
+    fallbacks: int
     fallback: int
     quoted: int
 
@@ -122,7 +125,9 @@ def quotation(paper_id: str, quote: str, group: str = "") -> AnswerSentence:
 def rungs_of(sentences: Sequence[AnswerSentence]) -> Rungs:
     """The rungs of an answer that no model took part in."""
     quoted = sum(sentence["origin"] == "quote" for sentence in sentences)
-    return Rungs(drafted=0, passed=0, repaired=0, fallback=0, quoted=quoted)
+    return Rungs(
+        drafted=0, passed=0, repairs=0, repaired=0, fallbacks=0, fallback=0, quoted=quoted
+    )
 
 
 def finished_sentences(draft: str) -> list[dict[str, Any]]:

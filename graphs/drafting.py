@@ -26,12 +26,16 @@ from curator.text import fold, plain
 from curator.trace import note_check, traced
 from graphs.context import AskContext, Writer
 
-__all__ = ["Written", "write"]
+__all__ = ["Cancelled", "Written", "write"]
 
 # Characters that end a sentence; one that lacks them was cut off at the length limit.
 _ENDS = (".", "!", "?", ".”", '."')
 # What the longest draft takes: three sentences of `curator.answers.MAX_SENTENCE`, as JSON.
 MAX_TOKENS = 320
+
+
+class Cancelled(Exception):
+    """Nobody waits for this answer any more."""
 
 
 @dataclass
@@ -58,6 +62,7 @@ def write(
     Raises:
         MissingError: the model's weights, key or server are missing.
         BudgetExhausted: no further call may start.
+        Cancelled: the context says that nobody waits for it.
     """
     desk = _Desk(question, evidence, context, emit)
     done = desk.done
@@ -66,9 +71,11 @@ def write(
         # From here on the quotes are there, which no call that fails may take away.
         if not done.sentences and desk.refused:
             with suppress(MissingError, BudgetExhausted):
+                done.rungs["repairs"] = 1
                 done.rungs["repaired"] = desk.draft(context.llm)
         if not done.sentences and context.fallback is not None:
             try:
+                done.rungs["fallbacks"] = 1
                 done.rungs["fallback"] = desk.draft(context.fallback())
             except (MissingError, BudgetExhausted) as error:
                 emit({"event": "fallback_failed", "reason": str(error)})
@@ -107,6 +114,9 @@ class _Desk:
 
         def look(text: str) -> None:
             nonlocal looked_at
+            if self.context.cancelled():
+                raise Cancelled
+            self.emit({"event": "writing"})
             finished = finished_sentences(text)
             for sentence in finished[looked_at:]:
                 looked_at += 1

@@ -30,7 +30,7 @@ from curator.retrieval import HybridRetriever
 from curator.taxonomy import Facet, Tag, Taxonomy
 from graphs import ask, digest, tag
 from graphs.context import AskContext, DigestContext, TagContext
-from graphs.drafting import write
+from graphs.drafting import Cancelled, write
 
 OWL = record(
     "OwlNet: Seeing at Night",
@@ -467,7 +467,8 @@ def test_other_questions_go_the_ordinary_way(shelf: Shelf, librarian: bool) -> N
     answer = shelf.run(ask.graph, QUESTION, context)
     assert GOOD in answer["answer"]
     named = [event["event"] for event in shelf.events]
-    assert named == ["retrieved", "evidence", *["sentence"] * len(answer["sentences"])]
+    quotes = len(answer["sentences"]) - 1
+    assert named == ["retrieved", "evidence", "writing", "sentence", *["sentence"] * quotes]
 
 
 def test_without_a_librarian_nothing_is_counted(shelf: Shelf) -> None:
@@ -881,3 +882,21 @@ def test_the_graphs_that_langgraph_json_names_are_there() -> None:
         module = ".".join(Path(file).with_suffix("").parts)
         compiled = getattr(importlib.import_module(module), name)
         assert compiled.checkpointer is None
+
+
+def test_an_answer_that_is_left_stops_its_model(shelf: Shelf) -> None:
+    written: list[str] = []
+
+    class Endless(ScriptedLLM):
+        def complete(self, request: Request) -> Completion:
+            assert request.on_text is not None
+            for count in range(100_000):
+                written.append("o")
+                request.on_text("o" * count)
+            raise AssertionError("nothing stopped it")
+
+    llm = MeteredLLM(Endless(), shelf.catalog.cache)
+    context = replace(shelf.context(llm), cancelled=lambda: len(written) > 3)
+    with pytest.raises(Cancelled):
+        shelf.run(ask.graph, QUESTION, context)
+    assert len(written) == 4

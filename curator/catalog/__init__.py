@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from curator.catalog.adding import AddReport
+from curator.catalog.answered import Answered
 from curator.catalog.cache import CachedOutput, ModelCache
 from curator.catalog.decisions import Decisions
 from curator.catalog.feeds import FeedRow, Feeds
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "AddReport",
+    "Answered",
     "CachedOutput",
     "Catalog",
     "Change",
@@ -65,6 +67,7 @@ class Catalog:
         self.decisions = Decisions(self.store)
         self.feeds = Feeds(self.store)
         self.cache = ModelCache(self.store)
+        self.answered = Answered(self.store)
         self.vectors = VectorLog(self.store)
         self.marks = Marks(self.store)
 

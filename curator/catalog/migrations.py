@@ -94,6 +94,14 @@ CREATE INDEX IF NOT EXISTS ix_tags_tag_paper ON tags (tag, needs_review, paper_i
 CREATE INDEX IF NOT EXISTS ix_marks_kind_paper ON marks (kind, paper_id)
 """
 
+_ANSWERS = """
+CREATE TABLE IF NOT EXISTS answers ( id INTEGER NOT NULL, at VARCHAR NOT NULL, model VARCHAR NOT
+    NULL, abstained BOOLEAN NOT NULL, drafted INTEGER NOT NULL, passed INTEGER NOT NULL, repairs
+    INTEGER NOT NULL, repaired INTEGER NOT NULL, fallbacks INTEGER NOT NULL, fallback INTEGER NOT
+    NULL, quoted INTEGER NOT NULL, llm_calls INTEGER NOT NULL, tokens INTEGER NOT NULL, seconds
+    FLOAT NOT NULL, PRIMARY KEY (id) )
+"""
+
 # What counts as a change of a counter (see `schema.counters`): on which table and event, and
 # where only some of the changes count, which.
 _COUNTED: tuple[tuple[str, str, str, str], ...] = (
@@ -168,10 +176,16 @@ def _create_facets(connection: Connection) -> None:
         )
 
 
+def _create_answers(connection: Connection) -> None:
+    """What became of each question."""
+    connection.execute(text(_ANSWERS))
+
+
 MIGRATIONS: tuple[tuple[int, str, Callable[[Connection], None]], ...] = (
     (1, "first tables", _create_first_tables),
     (2, "records", _create_records),
     (3, "facets", _create_facets),
+    (4, "answers", _create_answers),
 )
 
 

@@ -261,6 +261,32 @@ model_outputs = Table(
     Column("created", String, nullable=False),
 )
 
+# What became of each question, without its words: who answered it, and how many sentences each
+# rung of the ladder gave (`curator.answers.Rungs`).
+answers = Table(
+    "answers",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("at", String, nullable=False),
+    Column("model", String, nullable=False),
+    Column("abstained", Boolean, nullable=False),
+    *(
+        Column(name, Integer, nullable=False)
+        for name in (
+            "drafted",
+            "passed",
+            "repairs",
+            "repaired",
+            "fallbacks",
+            "fallback",
+            "quoted",
+            "llm_calls",
+            "tokens",
+        )
+    ),
+    Column("seconds", Float, nullable=False),
+)
+
 digests = Table(
     "digests",
     metadata,

@@ -53,6 +53,7 @@ def status(
         )
     marked = (f"{count:,} {mark}" for mark, count in data["marks"].items() if count)
     put(f"Marks     {', '.join(marked) or 'none'}")
+    put(f"Answers   {_answered(data['answers'])}")
     put(f"Digests   {', '.join(data['digests']) or 'none'}")
     for feed in data["feeds"]:
         trouble = f"; failed {feed['failures']}x: {feed['error']}" if feed["error"] else ""
@@ -68,6 +69,19 @@ def status(
         put(f"Rejected  {where}{what}: {row['reason']}")
     for row in data.get("sources", ()):
         put(f"Source    {row['name']} ({row['kind']}), last read {row['last_read'][:19]}")
+
+
+def _answered(sums: dict[str, float]) -> str:
+    count = {name: f"{number:,.0f}" for name, number in sums.items()}
+    if not sums["questions"]:
+        return "none"
+    checked = sums["passed"] + sums["repaired"] + sums["fallback"]
+    return (
+        f"{count['questions']} questions, {count['abstained']} not answered by the library; "
+        f"{count['quoted']} sentences quoted, {checked:,.0f} checked ({count['repaired']} after "
+        f"{count['repairs']} repairs, {count['fallback']} of a fallback asked "
+        f"{count['fallbacks']} times)"
+    )
 
 
 @command
