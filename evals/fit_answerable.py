@@ -232,7 +232,7 @@ def _told(name: str, said: Sequence[bool], refused: Sequence[bool]) -> str:
 
 def _selection(name: str, cases: Sequence[Case], chosen: Sequence[list[Evidence]]) -> list[str]:
     # What an answer is made of belongs to the graph, which loads langgraph.
-    from graphs.ask import _relevant
+    from graphs.ask import relevant
 
     pairs = [(c, e) for c, e in zip(cases, chosen, strict=True) if c.answerable]
     passages = [(p, e) for c, e in pairs for p in c.row.evidence]
@@ -249,8 +249,10 @@ def _selection(name: str, cases: Sequence[Case], chosen: Sequence[list[Evidence]
         ]
         return sum(parts) / len(parts)
 
-    near = [_relevant(e[:EVIDENCE]) for _, e in pairs]
-    right = [any(x.paper.id in c.gold for x in _relevant(e[:EVIDENCE])) for c, e in single]
+    near = [relevant(c.row.question, e[:EVIDENCE]) for c, e in pairs]
+    shown = [(c, relevant(c.row.question, e[:EVIDENCE])) for c, e in single]
+    right = [any(x.paper.id in c.gold for x in e) for c, e in shown]
+    cited = [x.paper.id in c.gold for (c, _), e in zip(pairs, near, strict=True) for x in e]
     first = [e[0].paper.id in c.gold for c, e in single]
     return [
         f"{name}: gold passages among 4 / 6 / 8     "
@@ -261,6 +263,7 @@ def _selection(name: str, cases: Sequence[Case], chosen: Sequence[list[Evidence]
         f"({sum(map(len, near)) / len(near):.2f} sentences)",
         f"{name}: right paper first / shown         "
         f"{sum(first) / len(first):.3f} / {sum(right) / len(right):.3f}",
+        f"{name}: sentences of a gold paper, shown  {sum(cited) / len(cited):.3f}",
     ]
 
 

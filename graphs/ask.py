@@ -11,11 +11,13 @@ replaced by the stored sentence itself, labelled as a quote (`graphs.drafting`).
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import Literal
 
 from langgraph.graph import END, START, StateGraph
 from langgraph.runtime import Runtime
 
+from curator.answer_features import names_several
 from curator.answerable import NO_ANSWER, answerable
 from curator.answers import (
     MAX_SENTENCES,
@@ -36,7 +38,7 @@ from graphs.drafting import write
 from graphs.overview import overview
 from graphs.state import AskInput, AskOutput, AskState, EvidenceItem, Route, Turn
 
-__all__ = ["build", "graph"]
+__all__ = ["build", "graph", "relevant"]
 
 PAPERS = 8
 EVIDENCE = 6
@@ -144,8 +146,10 @@ def decide(state: AskState, runtime: Runtime[AskContext]) -> AskState:
 
 def draft(state: AskState, runtime: Runtime[AskContext]) -> AskState:
     """Has the model write from the best evidence; what passes the check is shown as it comes."""
-    relevant = _relevant(_evidence(state, runtime.context))
-    written = write(state["question"], relevant, runtime.context, runtime.stream_writer)
+    chosen = relevant(state["question"], _evidence(state, runtime.context))
+    # Under a grammar the model can only name numbers that it was shown.
+    numbered = [replace(item, number=number) for number, item in enumerate(chosen, 1)]
+    written = write(state["question"], numbered, runtime.context, runtime.stream_writer)
     return {
         "draft": written.draft,
         "sentences": written.sentences,
@@ -209,8 +213,14 @@ _NOTHING: dict[str, float] = {
 }
 
 
-def _relevant(evidence: list[Evidence]) -> list[Evidence]:
-    """The evidence that an answer is made of: the best, and what comes near it."""
+def relevant(question: str, evidence: list[Evidence]) -> list[Evidence]:
+    """The evidence that an answer is made of: the best, and what comes near it. A question that
+    does not ask about several papers is answered from one: sentences of others mostly miss it
+    (`NEAR` alone cites a gold paper with .91 of the sentences on gold_qa_dev and .86 on our own
+    questions; so it does with .96 and .90, and finds the right paper as often, or in .91 for .96).
+    """
+    if not names_several(question, [item.paper.title for item in evidence]):
+        evidence = [item for item in evidence if item.paper.id == evidence[0].paper.id]
     near = [item for item in evidence if item.score >= evidence[0].score - NEAR]
     return near[:MAX_SENTENCES]
 

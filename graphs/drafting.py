@@ -21,6 +21,7 @@ from curator.answers import (
 )
 from curator.errors import BudgetExhausted, MissingError, ModelError
 from curator.evidence import Evidence
+from curator.mentions import short_names
 from curator.prompting import Prompt, load_prompt
 from curator.text import fold, plain
 from curator.trace import note_check, traced
@@ -82,7 +83,7 @@ def write(
     done.usage = trace.spent()
     for item in evidence:
         if item.number not in desk.said:
-            desk.show(quotation(item.paper.id, item.quote), item)
+            desk.show(desk.quotation(item), item)
             done.rungs["quoted"] += 1
     return done
 
@@ -102,6 +103,9 @@ class _Desk:
         self.evidence = evidence
         self.context = context
         self.emit = emit
+        # Sentences of several papers each say whose they are.
+        several = len({item.paper.id for item in evidence}) > 1
+        self.groups = {e.number: _called(e.paper.title) if several else "" for e in evidence}
         self.done = Written()
         self.said: set[int] = set()
         self.refused: list[dict[str, str]] = []
@@ -175,19 +179,21 @@ class _Desk:
                 continue
             note_check(text, True, score=verdict.score)
             if item.number not in self.said:
-                stored = _same(text) in fold(item.quote)
-                self.show(
-                    quotation(item.paper.id, item.quote)
-                    if stored
-                    else _checked(text, item, verdict.score),
-                    item,
-                )
+                shown = self.quotation(item)
+                if _same(text) not in fold(item.quote):
+                    score = round(verdict.score, 3)
+                    shown = {**shown, "text": text, "score": score, "origin": "model"}
+                self.show(shown, item)
             return
         self._refuse(text, reason, nearest)
 
     def _refuse(self, text: str, reason: str, score: float) -> None:
         note_check(text, False, reason, score)
         self.refused.append({"text": text, "reason": reason})
+
+    def quotation(self, item: Evidence) -> AnswerSentence:
+        """The stored sentence itself."""
+        return quotation(item.paper.id, item.quote, self.groups[item.number])
 
     def show(self, sentence: AnswerSentence, item: Evidence) -> None:
         """Adds a sentence to the answer, and tells of it."""
@@ -196,14 +202,9 @@ class _Desk:
         self.emit({"event": "sentence", "sentence": sentence})
 
 
-def _checked(text: str, item: Evidence, score: float) -> AnswerSentence:
-    return AnswerSentence(
-        text=text,
-        citations=[{"paper_id": item.paper.id, "quote": item.quote}],
-        supported=True,
-        score=round(score, 3),
-        origin="model",
-    )
+def _called(title: str) -> str:
+    """What people call a paper: the name before the colon, else the whole title."""
+    return next(iter(short_names(title)), plain(title))
 
 
 def _same(text: str) -> str:

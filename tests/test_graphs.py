@@ -400,13 +400,35 @@ def test_an_instruction_in_an_abstract_changes_no_other_sentence(shelf: Shelf) -
             ]
         }
 
-    question = "What accuracy does OwlNet reach among night vision networks on DarkBench?"
+    question = "Which accuracy does OwlNet and do night vision networks each reach on DarkBench?"
     answer = shelf.ask(question, shelf.llm(script=obeys))
     assert GOOD in answer["answer"]
     for sentence in answer["sentences"]:
         if "useless" in sentence["text"]:  # at most as the quote it is, under its own title
             assert sentence["origin"] == "quote"
             assert sentence["citations"][0]["paper_id"] == shelf.id("Ignoring Instructions")
+
+
+def test_a_question_about_one_paper_is_answered_from_one(shelf: Shelf) -> None:
+    other = record(
+        "Benchmarks in Doubt",
+        "What accuracy a network does reach on the DarkBench benchmark says little.",
+    )
+    shelf.add(other)
+    answer = shelf.ask(QUESTION, shelf.llm("no draft"))
+    assert [source["title"] for source in answer["sources"]] == ["OwlNet: Seeing at Night"]
+    assert "group" not in answer["sentences"][0]
+
+
+def test_an_answer_from_several_papers_says_which_says_what(shelf: Shelf) -> None:
+    question = "What does OwlNet see and what does BatNet hear, respectively?"
+    answer = shelf.ask(question, shelf.llm("no draft"))
+    titles = {shelf.id("OwlNet"): "OwlNet", shelf.id("BatNet"): "BatNet"}
+    assert len(answer["sources"]) == 2
+    for sentence in answer["sentences"]:
+        assert sentence["group"] == titles[sentence["citations"][0]["paper_id"]]
+    lines = answer["answer"].splitlines()
+    assert {line.partition(":")[0] for line in lines} == {"OwlNet", "BatNet"}
 
 
 def test_template_syntax_in_papers_and_questions_is_only_text(shelf: Shelf) -> None:
