@@ -412,7 +412,7 @@ def test_an_instruction_in_an_abstract_changes_no_other_sentence(shelf: Shelf) -
 def test_a_question_about_one_paper_is_answered_from_one(shelf: Shelf) -> None:
     other = record(
         "Benchmarks in Doubt",
-        "Accuracy on the benchmark of one laboratory says little of another.",
+        "Accuracy on the DarkBench benchmark says little about the dark outside of it.",
     )
     shelf.add(other)
     answer = shelf.ask(QUESTION, shelf.llm("no draft"))
