@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from curator.answers import (
+    MAX_SENTENCE,
     AnswerSentence,
     Rungs,
     draft_schema,
@@ -29,7 +30,7 @@ from graphs.context import AskContext, Writer
 
 __all__ = ["Cancelled", "Written", "write"]
 
-# Characters that end a sentence; one that lacks them was cut off at the length limit.
+# Characters that end a sentence; a long one that lacks them was cut off at the length limit.
 _ENDS = (".", "!", "?", ".”", '."')
 # What the longest draft takes: three sentences of `curator.answers.MAX_SENTENCE`, as JSON.
 MAX_TOKENS = 320
@@ -70,27 +71,25 @@ def write(
     with traced() as trace:
         done.rungs["passed"] = desk.draft(context.llm)
         # From here on the quotes are there, which no call that fails may take away.
-        if not done.sentences and desk.refused:
+        if not desk.passed and desk.refused and desk.unsaid:
             with suppress(MissingError, BudgetExhausted):
                 done.rungs["repairs"] = 1
-                done.rungs["repaired"] = desk.draft(context.llm)
-        if not done.sentences and context.fallback is not None:
+                done.rungs["repaired"] = desk.draft(context.llm, again=True)
+        if not desk.passed and context.fallback is not None:
             try:
                 done.rungs["fallbacks"] = 1
                 done.rungs["fallback"] = desk.draft(context.fallback())
             except (MissingError, BudgetExhausted) as error:
                 emit({"event": "fallback_failed", "reason": str(error)})
     done.usage = trace.spent()
-    for item in evidence:
-        if item.number not in desk.said:
-            desk.show(desk.quotation(item), item)
-            done.rungs["quoted"] += 1
+    for item in desk.unsaid:
+        desk.quote(item)
     return done
 
 
 class _Desk:
     """One answer in the making. ``said`` are the numbers of the evidence that a sentence stands
-    for; ``refused`` the drafted sentences that did not pass, each with the reason."""
+    for; ``passed`` and ``refused`` count the drafted sentences."""
 
     def __init__(
         self,
@@ -108,13 +107,17 @@ class _Desk:
         self.groups = {e.number: _called(e.paper.title) if several else "" for e in evidence}
         self.done = Written()
         self.said: set[int] = set()
-        self.refused: list[dict[str, str]] = []
+        self.passed = self.refused = 0
 
-    def draft(self, llm: Writer) -> int:
-        """Has a model write, told what was refused before; how many sentences passed."""
+    @property
+    def unsaid(self) -> list[Evidence]:
+        return [item for item in self.evidence if item.number not in self.said]
+
+    def draft(self, llm: Writer, *, again: bool = False) -> int:
+        """Has a model write, ``again`` after its first draft was refused; how many of its
+        sentences passed."""
         done = self.done
-        before, looked_at, refused = len(done.sentences), 0, self.refused
-        self.refused = []
+        before, looked_at = self.passed, 0
 
         def look(text: str) -> None:
             nonlocal looked_at
@@ -133,7 +136,7 @@ class _Desk:
                 max_tokens=MAX_TOKENS,
                 on_text=look,
                 question=self.question,
-                refused=refused,
+                again=again,
                 evidence=[
                     {
                         "number": item.number,
@@ -145,14 +148,14 @@ class _Desk:
             )
         except ModelError:
             # What was complete until then has been checked; there is no draft to repair.
-            self.refused = []
-        passed = len(done.sentences) - before
+            self.refused = 0
+        passed = self.passed - before
         if passed or not done.model:
             done.model = llm.identity
         return passed
 
     def _prompt(self) -> Prompt:
-        names = {"question", "evidence", "refused"}
+        names = {"question", "evidence", "again"}
         return load_prompt("answer", names, "AnswerDraft", folder=self.context.prompts)
 
     def _take(self, sentence: dict[str, Any]) -> None:
@@ -166,8 +169,10 @@ class _Desk:
         self.done.rungs["drafted"] += 1
         copied = any(_same(text) == _same(item.quote) for item in self.evidence)
         if not copied and not text.endswith(_ENDS):
-            self._refuse(text, "cut off at the length limit", 0.0)
-            return
+            if len(text) >= MAX_SENTENCE - 1:
+                self._refuse(text, "cut off at the length limit", 0.0)
+                return
+            text += "."
         # The number that the model gave is only a hint: what counts is what the check finds.
         hint = sentence.get("evidence")
         reason, nearest = "", 0.0
@@ -184,12 +189,22 @@ class _Desk:
                     score = round(verdict.score, 3)
                     shown = {**shown, "text": text, "score": score, "origin": "model"}
                 self.show(shown, item)
+                self.passed += 1
             return
         self._refuse(text, reason, nearest)
 
     def _refuse(self, text: str, reason: str, score: float) -> None:
         note_check(text, False, reason, score)
-        self.refused.append({"text": text, "reason": reason})
+        self.refused += 1
+        # The reader need not wait for more drafts to see the best evidence; but where a better
+        # model stands by, it may say that in fewer words.
+        if not self.said and self.context.fallback is None:
+            self.quote(self.evidence[0])
+
+    def quote(self, item: Evidence) -> None:
+        """Shows a stored sentence for which no drafted one stands."""
+        self.show(self.quotation(item), item)
+        self.done.rungs["quoted"] += 1
 
     def quotation(self, item: Evidence) -> AnswerSentence:
         """The stored sentence itself."""

@@ -14,7 +14,7 @@ from fakes import FakeEmbedder, OverlapReranker, Said, Script, ScriptedLLM, add,
 from langgraph.checkpoint.memory import InMemorySaver
 
 from curator.answerable import NO_ANSWER
-from curator.answers import MAX_SENTENCES
+from curator.answers import MAX_SENTENCE, MAX_SENTENCES
 from curator.catalog import Catalog, StoredTag, StoredTldr
 from curator.digest.document import DigestDocument
 from curator.digest.markdown import to_markdown
@@ -309,7 +309,7 @@ def test_what_was_refused_is_repaired_once(shelf: Shelf) -> None:
 
     def learns(request: Request) -> Said:
         prompts.append(request.user)
-        return says(GOOD if wrong in request.user else wrong)(request)
+        return says(wrong if len(prompts) == 1 else GOOD)(request)
 
     unused = shelf.llm(name="large")
     answer = shelf.ask(QUESTION, shelf.llm(script=learns), unused)
@@ -319,12 +319,16 @@ def test_what_was_refused_is_repaired_once(shelf: Shelf) -> None:
     assert answer["rungs"]["passed"] == answer["rungs"]["fallback"] == 0
     assert answer["usage"]["llm_calls"] == 2
     assert prompts[1].startswith(prompts[0])  # what the model has read, it need not read again
-    assert "99" in prompts[1][len(prompts[0]) :]
+    assert len(prompts[1]) > len(prompts[0])
+    assert wrong not in prompts[1]  # shown its mistakes, a small model repeats them
 
 
 def test_a_repair_that_fails_is_not_repaired(shelf: Shelf) -> None:
     wrong = says("OwlNet reaches 99% accuracy on the DarkBench benchmark.")
-    answer = shelf.ask(QUESTION, shelf.llm(script=wrong))
+    answer = shelf.ask(
+        "Which accuracy does OwlNet reach, trained on how many photographs?",
+        shelf.llm(script=wrong),
+    )
     assert {s["origin"] for s in answer["sentences"]} == {"quote"}
     assert answer["usage"]["llm_calls"] == 2
     rungs = answer["rungs"]
@@ -360,6 +364,53 @@ def test_a_sentence_is_shown_before_the_next_is_written(shelf: Shelf) -> None:
     written = write(QUESTION, evidence, shelf.context(llm), seen.append)
     assert told == [GOOD]
     assert [s["text"] for s in written.sentences] == [GOOD]
+
+
+def test_where_a_sentence_is_refused_the_best_evidence_is_quoted_at_once(shelf: Shelf) -> None:
+    seen: list[dict[str, Any]] = []
+    told: list[str] = []
+
+    class Wrong(ScriptedLLM):
+        def complete(self, request: Request) -> Completion:
+            assert request.on_text is not None
+            wrong = json.dumps({"text": "OwlNet reaches 99% accuracy.", "evidence": 2})
+            request.on_text(f'{{"sentences": [{wrong}, ')
+            told.extend(e["sentence"]["text"] for e in seen if e["event"] == "sentence")
+            draft = f'{{"sentences": [{wrong}]}}'
+            return Completion(draft, 100, 10, 0.5)
+
+    owl = paper("OwlNet", f"{REACHES} It was trained on 12,000 photographs of forests.")
+    evidence = [Evidence(1, owl, REACHES, 5.0), Evidence(2, owl, owl.abstract[-46:], 4.0)]
+    context = shelf.context(MeteredLLM(Wrong(), shelf.catalog.cache))
+    written = write(QUESTION, evidence, context, seen.append)
+    assert told[0] == REACHES
+    assert [s["origin"] for s in written.sentences] == ["quote", "quote"]
+    assert written.rungs["repairs"] == 1  # for what is still unsaid
+
+    written = write(QUESTION, evidence[:1], context, seen.append)
+    assert written.rungs["repairs"] == 0  # all is said
+
+
+def test_where_another_model_stands_by_quotes_wait_for_it(shelf: Shelf) -> None:
+    wrong = "OwlNet reaches 99% accuracy on the DarkBench benchmark."
+    answer = shelf.ask(
+        QUESTION, shelf.llm(script=says(wrong)), shelf.llm(script=says(GOOD), name="large")
+    )
+    assert answer["sentences"][0]["text"] == GOOD
+
+
+@pytest.mark.parametrize(
+    "text", ["OwlNet reaches 71.5% accuracy", "OwlNet reaches 71.5% accuracy."]
+)
+def test_a_missing_full_stop_is_no_mistake(shelf: Shelf, text: str) -> None:
+    answer = shelf.ask(QUESTION, shelf.llm(script=says(text)))
+    assert answer["rungs"]["passed"] == 1
+
+
+def test_what_was_cut_off_at_the_limit_is_not_shown(shelf: Shelf) -> None:
+    text = ("OwlNet reaches 71.5% accuracy on the DarkBench benchmark, " * 9)[:MAX_SENTENCE]
+    answer = shelf.ask(QUESTION, shelf.llm(script=says(text)))
+    assert answer["rungs"]["passed"] == 0
 
 
 def test_a_draft_that_breaks_off_keeps_what_was_complete(shelf: Shelf) -> None:
