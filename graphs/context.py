@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
@@ -30,6 +31,7 @@ __all__ = [
     "AskContext",
     "DigestContext",
     "Librarian",
+    "OpenedLater",
     "PaperStore",
     "TagContext",
     "TagStore",
@@ -81,7 +83,8 @@ class Librarian(Protocol):
 class AskContext:
     """What ``graphs.ask`` needs. Without a ``librarian``, questions about the library are taken
     for questions about its papers. ``reranker`` says what is relevant to an overview; ``tags``
-    (those of a ``taxonomy``, if given) and ``vectors`` (by paper id) are what it is grouped by."""
+    (those of a ``taxonomy``, if given) and ``vectors`` (by paper id) are what it is grouped by.
+    Once ``cancelled`` says so, nobody waits for the answer, and its model stops."""
 
     retriever: Retriever
     papers: PaperStore
@@ -95,6 +98,26 @@ class AskContext:
     tags: TagStore | None = None
     taxonomy: Taxonomy | None = None
     vectors: Callable[[Sequence[Paper]], Mapping[str, Any]] | None = None
+    cancelled: Callable[[], bool] = lambda: False
+
+
+class OpenedLater:
+    """An `AskContext` of which some parts are there, and the others are opened, all at once,
+    when the first of them is asked for: a question that is answered from the catalog needs no
+    model, and any other one is told what is missing before anything is shown."""
+
+    def __init__(self, parts: Mapping[str, Any], open_all: Callable[[], AskContext]) -> None:
+        self.__dict__.update(parts)
+        self._open_all = open_all
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_"):  # Python itself asks for some, to copy or to show it
+            raise AttributeError(name)
+        return getattr(self._opened, name)
+
+    @cached_property
+    def _opened(self) -> AskContext:
+        return self._open_all()
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ import json
 import os
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
 from threading import Lock
@@ -81,6 +82,12 @@ class LocalLLM:
                 raise ModelError(f"{self.name} failed: {error}.", retryable=True) from error
             seconds = time.monotonic() - started
         return Completion(text, prompt_tokens, completion_tokens, seconds)
+
+    @contextmanager
+    def loaded(self) -> Iterator[Any]:
+        """The ``llama_cpp.Llama`` itself, for what no request says; nobody else has it then."""
+        with self._lock:
+            yield self._load()
 
     def _load(self) -> Any:
         if self._llama is None:

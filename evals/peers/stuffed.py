@@ -20,14 +20,14 @@ from curator.shelf import Notify
 from curator.text import plain
 from evals.peers.ours import Asked, home_settings, timed
 
-__all__ = ["PAPERS", "REFUSAL", "asking", "citations", "line_of", "prompt"]
+__all__ = ["MAX_TOKENS", "PAPERS", "REFUSAL", "SYSTEM", "asking", "citations", "line_of", "prompt"]
 
 PAPERS = 5
 # As much as ours may write. Without a bound a small model may copy abstracts to the context's end.
 MAX_TOKENS = 320
 REFUSAL = "The papers do not answer this question."
 
-_SYSTEM = (
+SYSTEM = (
     "You answer a question from the abstracts of research papers. Write one to three short "
     "sentences that answer the question, and nothing else; do not repeat the abstracts. Use only "
     "what the abstracts say. End each sentence with the number of its abstract in brackets, such "
@@ -52,7 +52,7 @@ def asking(home: Path, address: str, model: str, notify: Notify | None = None) -
                 made = client.chat.completions.create(
                     model=model,
                     messages=[
-                        {"role": "system", "content": _SYSTEM},
+                        {"role": "system", "content": SYSTEM},
                         {"role": "user", "content": prompt(question, papers)},
                     ],
                     temperature=0,
