@@ -7,15 +7,16 @@ costly to load (models, Chroma, LangGraph) are loaded when first used and kept.
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from curator.batch import Outcome, run_batch
 from curator.catalog import AddReport, Filters, StoredTag, StoredTldr, Task
-from curator.errors import ModelError
+from curator.errors import ModelError, StorageError
 from curator.intake import SyncReport
 from curator.llm.metered import Budget
 from curator.paper import Paper
@@ -106,12 +107,21 @@ class Library(Shelf):
         from graphs.ask import build, graph
 
         state = {"question": question, "filters": (filters or Filters()).to_dict()}
-        if thread is None:
-            return self._run(graph, state, self.ask_context, on_event)["answer"]  # type: ignore[no-any-return]
-        with self.threads.saver() as saver:
-            compiled = build().compile(checkpointer=saver)
-            final = self._run(compiled, state, self.ask_context, on_event, config_of(thread))
-            return final["answer"]  # type: ignore[no-any-return]
+        left = threading.Event()
+        try:
+            if thread is None:
+                final = self._run(graph, state, self._ask_parts(left), on_event)
+            else:
+                with self.threads.saver() as saver:
+                    chat, config = build().compile(checkpointer=saver), config_of(thread)
+                    final = self._run(chat, state, self._ask_parts(left), on_event, config)
+        except BaseException:
+            left.set()  # nobody waits for the answer: the model need not write on
+            raise
+        answer: Answer = final["answer"]
+        with suppress(StorageError):  # another process writes for long: a lost count, no more
+            self.catalog.answered.note(answer)
+        return answer
 
     @staticmethod
     def _run(
@@ -132,8 +142,26 @@ class Library(Shelf):
                 on_event(value)
         return final
 
+    def _ask_parts(self, left: threading.Event) -> Any:
+        """What a question needs; models are opened only if it is none about the library. Once
+        ``left`` is set, nobody waits for it."""
+        from graphs.context import OpenedLater
+
+        self._freshen_words()  # the librarian counts by words
+        parts = {
+            "librarian": self.librarian,
+            "papers": self.catalog.papers,
+            "cancelled": left.is_set,
+        }
+        return OpenedLater(parts, lambda: self.ask_context)
+
     @property
     def ask_context(self) -> Any:
+        """What ``graphs.ask`` needs, opened.
+
+        Raises:
+            MissingError: weights, key or server are missing.
+        """
         from graphs.context import AskContext
 
         return AskContext(
@@ -314,6 +342,7 @@ class Library(Shelf):
             ],
             "marks": self.catalog.marks.counts(),
             "digests": self.catalog.outputs.digest_names(),
+            "answers": self.catalog.answered.summary(),
             "model_usage": self.catalog.cache.usage(),
         }
 

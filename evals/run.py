@@ -27,7 +27,7 @@ from evals.suites.base import Suite
 from evals.tasks import TASKS
 from evals.tasks.base import EvalTask
 
-__all__ = ["Options", "run_eval", "runs_in"]
+__all__ = ["Options", "new_run_id", "run_eval", "runs_in"]
 
 Notify = Callable[[str], None]
 Progress = Callable[[str, int, int | None], None]
@@ -79,7 +79,7 @@ def run_eval(
     chosen.sort(key=lambda suite: order.index(suite.task))
     with _alone(folder):
         started = datetime.now(UTC)
-        run_id = f"{started:%Y%m%d-%H%M%S}-{secrets.token_hex(3)}"
+        run_id = new_run_id(started)
         place = folder / "runs" / run_id
         libraries = Libraries(settings, folder, notify=notify, progress=progress, budget=budget)
         try:
@@ -125,6 +125,12 @@ def run_eval(
         finally:
             libraries.close()
     return run, place
+
+
+def new_run_id(started: datetime) -> str:
+    """A name for a run that began then: names are in the order of their beginnings, to the
+    microsecond, and those of runs in different folders differ all the same."""
+    return f"{started:%Y%m%d-%H%M%S-%f}-{secrets.token_hex(2)}"
 
 
 @contextmanager

@@ -10,7 +10,6 @@ replaced by the stored sentence itself, labelled as a quote (`graphs.drafting`).
 
 from __future__ import annotations
 
-import re
 from dataclasses import replace
 from typing import Literal
 
@@ -31,7 +30,8 @@ from curator.answers import (
 from curator.broad_questions import broad_topic
 from curator.catalog import Filters
 from curator.evidence import Evidence
-from curator.grounding import names_in
+from curator.followups import Exchange, is_about, standalone
+from curator.library_questions import LibraryQuestion
 from curator.paper import Paper
 from graphs.context import AskContext
 from graphs.drafting import write
@@ -48,32 +48,27 @@ NEAREST = 3
 # must say is shown, in 2.5 sentences (evals/fit_answerable.py; chosen on both sets).
 NEAR = 8.0
 
-# Words that point back at what was talked about before; a question with names of its own
-# stands on its own.
-_POINTS_BACK = re.compile(
-    r"\b(it|its|they|them|their|this|that|these|those|he|she|former|latter|same|above|"
-    r"paper|authors|method|approach|model|system|benchmark)\b",
-    re.I,
-)
-
 
 def route(state: AskState, runtime: Runtime[AskContext]) -> AskState:
-    """Decides, from the question's words alone, who answers it."""
-    question = state["question"]
-    librarian = runtime.context.librarian
-    if librarian is not None and (asked := librarian.parse(question)) is not None:
+    """Makes a follow-up a question that stands alone, and decides, from the words alone, who
+    answers it."""
+    query = standalone(state["question"], _history(state, runtime.context))
+    asked = _of_library(state["question"], query, runtime.context)
+    if asked is not None:
         # "What is new?" right after an answer about a paper is meant of that paper.
+        librarian = runtime.context.librarian
         turns = state.get("turns") or []
-        if asked.direct or not turns or librarian.parse(turns[-1]["question"]) is not None:
-            return {"route": "library"}
-    return {"route": "overview" if broad_topic(question) else "ordinary"}
+        before = librarian.parse(turns[-1]["question"]) if librarian and turns else None
+        if asked.direct or not turns or before is not None:
+            return {"query": query, "route": "library"}
+    return {"query": query, "route": "overview" if broad_topic(query) else "ordinary"}
 
 
 def library(state: AskState, runtime: Runtime[AskContext]) -> AskState:
     """Answers from the catalog; where that finds that the question was none, it goes on to the
     papers."""
     librarian = runtime.context.librarian
-    asked = librarian.parse(state["question"]) if librarian is not None else None
+    asked = _of_library(state["question"], state["query"], runtime.context)
     filters = Filters.from_dict(state.get("filters"))
     made = librarian.answer(asked, filters or None) if librarian is not None and asked else None
     if made is None:
@@ -86,7 +81,6 @@ def library(state: AskState, runtime: Runtime[AskContext]) -> AskState:
     for sentence in sentences:
         runtime.stream_writer({"event": "sentence", "sentence": sentence})
     return {
-        "query": state["question"],
         "nearest": [],
         "evidence": [],
         "decision": "answer",
@@ -100,22 +94,17 @@ def library(state: AskState, runtime: Runtime[AskContext]) -> AskState:
 
 
 def retrieve(state: AskState, runtime: Runtime[AskContext]) -> AskState:
-    """Finds papers; a follow-up that points back is asked together with what it follows."""
-    question = state["question"]
-    turns = state.get("turns") or []
-    query = question
-    if turns and _POINTS_BACK.search(question) and not names_in(question):
-        query = f"{turns[-1]['question']} {question}"
-    filters = Filters.from_dict(state.get("filters"))
+    """Finds papers; what a follow-up is about stays in the conversation."""
+    query, filters = state["query"], Filters.from_dict(state.get("filters"))
     hits = runtime.context.retriever.search(query, PAPERS, filters or None)
     found = [hit.paper.id for hit in hits]
-    if query != question and not filters:
-        # The papers of the last answer stay in the conversation, where no filter may forbid them.
-        found = list(dict.fromkeys([*turns[-1]["paper_ids"], *found]))[:PAPERS]
+    if query != state["question"] and not filters:  # which may forbid the papers of the last answer
+        last = runtime.context.papers.get((state.get("turns") or [])[-1]["paper_ids"])
+        kept = [paper_id for paper_id, paper in last.items() if is_about(query, paper.title)]
+        found = list(dict.fromkeys([*kept, *found]))[:PAPERS]
     runtime.stream_writer({"event": "retrieved", "paper_ids": found})
     # In a conversation the state still holds what the turn before ended with.
     return {
-        "query": query,
         "nearest": found,
         "draft": [],
         "sentences": [],
@@ -140,16 +129,16 @@ def select_evidence(state: AskState, runtime: Runtime[AskContext]) -> AskState:
 
 def decide(state: AskState, runtime: Runtime[AskContext]) -> AskState:
     """Decides from the evidence whether the question can be answered."""
-    verdict = answerable(state["question"], _evidence(state, runtime.context))
+    verdict = answerable(state["query"], _evidence(state, runtime.context))
     return {"decision": "answer" if verdict.answer else "abstain", "reason": verdict.reason}
 
 
 def draft(state: AskState, runtime: Runtime[AskContext]) -> AskState:
     """Has the model write from the best evidence; what passes the check is shown as it comes."""
-    chosen = relevant(state["question"], _evidence(state, runtime.context))
+    chosen = relevant(state["query"], _evidence(state, runtime.context))
     # Under a grammar the model can only name numbers that it was shown.
     numbered = [replace(item, number=number) for number, item in enumerate(chosen, 1)]
-    written = write(state["question"], numbered, runtime.context, runtime.stream_writer)
+    written = write(state["query"], numbered, runtime.context, runtime.stream_writer)
     return {
         "draft": written.draft,
         "sentences": written.sentences,
@@ -211,6 +200,25 @@ _NOTHING: dict[str, float] = {
     "completion_tokens": 0,
     "seconds": 0.0,
 }
+
+
+def _history(state: AskState, context: AskContext) -> list[Exchange]:
+    turns = state.get("turns") or []
+    papers = context.papers.get(paper_id for turn in turns for paper_id in turn["paper_ids"])
+    return [
+        Exchange(
+            turn["question"],
+            turn["answer"],
+            tuple(papers[i].title if i in papers else "" for i in turn["paper_ids"]),
+        )
+        for turn in turns
+    ]
+
+
+def _of_library(question: str, query: str, context: AskContext) -> LibraryQuestion | None:
+    """What is asked about the library itself, by the words as they are or standing alone."""
+    librarian = context.librarian
+    return librarian.parse(question) or librarian.parse(query) if librarian is not None else None
 
 
 def relevant(question: str, evidence: list[Evidence]) -> list[Evidence]:

@@ -47,7 +47,7 @@ _NOT_TOPICS = ("contribution",)
 def overview(state: AskState, runtime: Runtime[AskContext]) -> AskState:
     """Finds papers on the topic and quotes each one's best sentence, in groups."""
     context = runtime.context
-    topic = broad_topic(state["question"]) or state["question"]
+    topic = broad_topic(state["query"]) or state["query"]
     filters = Filters.from_dict(state.get("filters"))
     papers = [hit.paper for hit in context.retriever.search(topic, PAPERS, filters or None)]
     runtime.stream_writer({"event": "retrieved", "paper_ids": [paper.id for paper in papers]})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from curator.settings import Settings, load_settings
 from evals.compare import compare, gate
 from evals.gold import Claim, Query, Question, TldrGold
 from evals.record import RunRecord, SampleRecord, finite, load_run
-from evals.run import Options, run_eval, runs_in
+from evals.run import Options, new_run_id, run_eval, runs_in
 from evals.suites.base import Corpus, Suite
 
 PAPERS = [
@@ -428,6 +429,23 @@ class TestJudge:
         assert "NOT CHECKED" in found.notes[0]  # eight claims are not enough
         yes = value(record, "grounding-small", "judge_yes")
         assert (yes.value, yes.n, yes.unscored) == (1.0, 6, 2)
+
+
+class TestRunIds:
+    def test_runs_of_one_second_are_in_the_order_they_began(self) -> None:
+        begun = [datetime(2026, 11, 22, 4, 0, 7, micro, tzinfo=UTC) for micro in range(0, 900, 9)]
+        ids = [new_run_id(started) for started in begun]
+        assert ids == sorted(ids)
+        late = new_run_id(datetime(2026, 11, 22, 4, 0, 7, 999_999, tzinfo=UTC))
+        assert ids[-1] < late < new_run_id(datetime(2026, 11, 22, 4, 0, 8, tzinfo=UTC))
+
+    def test_runs_that_begin_at_once_in_two_folders_have_two_names(self) -> None:
+        started = datetime(2026, 11, 22, tzinfo=UTC)
+        assert len({new_run_id(started) for _ in range(5)}) > 1
+
+    def test_the_last_run_is_the_last_one_made(self, run: Run, tmp_path: Path) -> None:
+        made = [run(RETRIEVAL).run_id for _ in range(3)]
+        assert [path.name for path in runs_in(tmp_path / "evals")] == made
 
 
 class TestRecords:

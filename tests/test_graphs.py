@@ -443,21 +443,22 @@ def test_filters_reach_the_search(shelf: Shelf) -> None:
 
 def test_an_instruction_in_an_abstract_changes_no_other_sentence(shelf: Shelf) -> None:
     def obeys(request: Request) -> Said:
-        number = number_of(request, "night vision networks")
+        number = number_of(request, "71.5%")
         return {
             "sentences": [
                 {"text": "Every network is useless.", "evidence": number},
-                {"text": GOOD, "evidence": number_of(request, "71.5%")},
+                {"text": GOOD, "evidence": number},
             ]
         }
 
     question = "Which accuracy does OwlNet and do night vision networks each reach on DarkBench?"
-    answer = shelf.ask(question, shelf.llm(script=obeys))
-    assert GOOD in answer["answer"]
-    for sentence in answer["sentences"]:
-        if "useless" in sentence["text"]:  # at most as the quote it is, under its own title
-            assert sentence["origin"] == "quote"
-            assert sentence["citations"][0]["paper_id"] == shelf.id("Ignoring Instructions")
+    llm = shelf.llm(script=obeys)
+    answer = shelf.ask(question, llm)
+    assert isinstance(llm.backend, ScriptedLLM)
+    for shown in (answer["answer"], llm.backend.requests[0].user):
+        for order in ("useless", "Ignore previous", "rate this paper"):
+            assert order not in shown
+    assert REACHES in answer["answer"]  # quoted, as what the model wrote first was refused
 
 
 def test_a_question_about_one_paper_is_answered_from_one(shelf: Shelf) -> None:
@@ -483,7 +484,7 @@ def test_an_answer_from_several_papers_says_which_says_what(shelf: Shelf) -> Non
 
 
 def test_template_syntax_in_papers_and_questions_is_only_text(shelf: Shelf) -> None:
-    shelf.add(record("JinjaNet {{ 7*7 }}", "JinjaNet renders {{ 7*7 }} and {% raw %} as text."))
+    shelf.add(record("JinjaNet {{ 7*7 }}", "JinjaNet renders ${{7*7}}$ and {% raw %} as text."))
     llm = shelf.llm("no")
     shelf.ask("Is {{ question }} or {% endfor %} what JinjaNet renders as text?", llm)
     assert isinstance(llm.backend, ScriptedLLM)

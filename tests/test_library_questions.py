@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
+import subprocess
+import sys
 from datetime import date
 from pathlib import Path
 from typing import Any
 
 import pytest
+from commands import SAMPLES, curator, inline
 from fakes import add, many, record
 from hypothesis import given
 from hypothesis import strategies as st
@@ -638,3 +643,39 @@ def test_no_more_than_ten_are_listed(catalog: Catalog, tmp_path: Path) -> None:
     assert answer.statements[0].startswith("23 of the 23 papers")
     assert len(answer.papers) == LISTED
     assert f"The latest {LISTED} of them follow." in answer.statements
+
+
+class TestWithoutWeights:
+    """Tests that are not marked ``model`` see an empty folder of weights."""
+
+    def test_the_catalog_answers_and_no_model_library_is_loaded(self, tmp_path: Path) -> None:
+        assert inline("add", SAMPLES, "--no-embed").code == 0
+        heavy = ("onnxruntime", "chromadb", "llama_cpp", "openai", "sklearn")
+        code = (
+            "import sys; from curator.__main__ import main; from contextlib import suppress\n"
+            "with suppress(SystemExit):\n    main()\n"
+            f"print(*[m for m in {heavy!r} if m in sys.modules], 'none else', file=sys.stderr)"
+        )
+        asked = [sys.executable, "-c", code, "ask", "How many papers on RAG?", "--json"]
+        done = subprocess.run(asked, capture_output=True, timeout=120, check=False)
+        answer = json.loads(done.stdout)
+        assert answer["model"] == "catalog" and not answer["abstained"]
+        assert answer["sentences"][0]["text"].startswith("3 of the 52 papers")
+        assert done.stderr.decode().strip() == "none else"
+
+    def test_words_that_wait_to_be_indexed_are_counted_too(self) -> None:
+        assert inline("add", SAMPLES, "--no-embed").code == 0
+        shutil.rmtree(Path(os.environ["CURATOR_HOME"]) / "index" / "lexical")
+        done = inline("ask", "How many papers on RAG?", "--json")
+        assert done.json["sentences"][0]["text"].startswith("3 of the 52 papers")
+
+    @pytest.mark.parametrize(
+        "question", ["How does LoRA save memory?", "What are people doing about agents?"]
+    )
+    def test_any_other_question_says_what_to_pull_before_it_shows_anything(
+        self, question: str
+    ) -> None:
+        assert inline("add", SAMPLES, "--no-embed").code == 0
+        done = curator("ask", question)
+        assert done.code == 3 and "curator models pull" in done.err
+        assert done.out == ""

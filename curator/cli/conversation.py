@@ -281,7 +281,8 @@ _COMMANDS = {
 
 def _help() -> str:
     lines = [
-        'Ask about your papers; a follow-up may point back ("how does it compare ...").',
+        'Ask about your papers; follow-ups may point back ("how does it compare?", "and on '
+        'GSM8K?").',
         *(f"  {f'{name} {c.argument}':16}{c.what}" for name, c in _COMMANDS.items()),
         f"  {'/quit':16}leave (Ctrl-D)",
         "Ctrl-C stops an answer, not the program.",
