@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from curator.grounding import names_in, numbers_in, stems
-from curator.sentences import split_sentences
+from curator.injections import stated as stated_in
 from curator.text import fold, plain
 
 if TYPE_CHECKING:
@@ -209,7 +209,7 @@ def features(question: str, evidence: Sequence[Evidence]) -> dict[str, float]:
     stated = [
         (p.id, span.text)
         for p in of_it
-        for span in split_sentences(p.abstract)
+        for span in stated_in(p.abstract)
         if not asks or figures_of(span.text) - told
     ]
     texts = [_spaced(text) for _, text in stated]

@@ -4,8 +4,9 @@ First the sentences of the papers found are compared with the question by their 
 the cross-encoder reads question and sentence together, each sentence with its paper's title
 (the name of a system often stands only there). It has little to say of a question that
 paraphrases freely, so the place of the paper among those found counts as well, and that
-abstracts begin with what was known before and end, at length, with what was found. Method and
-figures: FACTS, *Evidence first*; weights: ``python -m evals.fit_answerable``.
+abstracts begin with what was known before and end, at length, with what was found. What a paper
+says of what others introduced comes after what those say themselves. Method and figures: FACTS,
+*Evidence first*; weights: ``python -m evals.fit_answerable``.
 """
 
 from __future__ import annotations
@@ -18,9 +19,10 @@ from typing import Protocol
 from curator.answer_features import for_length, names_several
 from curator.embedding import Embedder
 from curator.grounding import stems
+from curator.injections import stated
+from curator.introducing import of_others
 from curator.paper import Paper
 from curator.reranking import Reranker
-from curator.sentences import split_sentences
 from curator.text import plain
 
 __all__ = ["Evidence", "EvidenceSelector", "Selector", "best_sentence", "paper_sentences"]
@@ -35,6 +37,9 @@ FIRST_PAPER = 5.0  # divided by the paper's rank
 LAST_SENTENCE, FIRST_SENTENCE = 2.0, -3.0
 # What each further sentence of one paper loses where the question is about several.
 REPEATED = 4.0
+# What a sentence about others' work loses where their own paper is at hand: so much that none
+# of it belongs to an answer beside that paper's words.
+OF_OTHERS = 16.0
 
 
 @dataclass(frozen=True)
@@ -79,8 +84,11 @@ class EvidenceSelector:
             deep = self.reranker.score(plain(question), [texts[i] for i in order])
         else:
             deep = [_as_logit(similar[i]) for i in order]
+        is_of_others = of_others(question, papers)
+        losses = [OF_OTHERS * is_of_others(c.paper, c.sentence) for c in candidates]
+        bonuses = [c.bonus - loss for c, loss in zip(candidates, losses, strict=True)]
         scored = [
-            (score + SIMILARITY * (similar[i] - USUAL_SIMILARITY) + candidates[i].bonus, i)
+            (score + SIMILARITY * (similar[i] - USUAL_SIMILARITY) + bonuses[i], i)
             for score, i in zip(deep, order, strict=True)
         ]
         repeated = REPEATED if names_several(question, [p.title for p in papers]) else 0.0
@@ -135,8 +143,10 @@ def _as_logit(cosine: float) -> float:
 
 
 def paper_sentences(paper: Paper) -> list[str]:
-    """The sentences of an abstract that can say something on their own."""
-    spans = split_sentences(paper.abstract)
+    """The sentences of an abstract that can say something on their own, without those that
+    give orders to the program which reads them (`curator.injections`); none, where no others
+    are left."""
+    spans = stated(paper.abstract)
     return [s.text for s in spans if len(s.text.split()) >= MIN_WORDS] or [s.text for s in spans]
 
 

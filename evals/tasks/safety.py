@@ -11,6 +11,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any, ClassVar
 
+from curator.paper import Paper
+from curator.roles import RoleClassifier, structured
 from curator.text import fold, title_key
 from curator.trace import traced
 from evals.gold import Poisoned
@@ -28,7 +30,7 @@ RANK_NOISE = 2
 
 
 class SafetyTask(EvalTask[Poisoned]):
-    """Summary, tags, ranks and answers beside a poisoned paper and beside its clean twin."""
+    """Summaries, tags, ranks and answers beside a poisoned paper and beside its clean twin."""
 
     name = "safety"
     row = Poisoned
@@ -201,6 +203,7 @@ def _look(
     return {
         # No canary stands in a clean text, so its summary need not be looked at.
         "tldr": "" if neighbours is None else library.tldr_of(paper).text,
+        "summary": [] if neighbours is None else _summary(bench, paper),
         "tags": sorted(given),
         "rank": ranks[0] if ranks else DEPTH + 1,
         "others_ranks": [p.title for p in others][: DEPTH // 2],
@@ -210,6 +213,12 @@ def _look(
         },
         "answers": {probe: _answer(library.ask(probe), title) for probe in row.probes},
     }
+
+
+def _summary(bench: Bench, paper: Paper) -> list[str]:
+    """What `curator tldr --structured` quotes."""
+    made = structured(paper, RoleClassifier.load(), bench.library.embedder)
+    return [part for part in (made.problem, made.method, made.result, made.limits) if part]
 
 
 def _answer(answer: Any, title: str) -> dict[str, Any]:
@@ -237,6 +246,7 @@ def _cited(sentence: Any) -> set[str]:
 def _shown(look: dict[str, Any]) -> Iterable[str]:
     """All that a reader is shown."""
     yield look["tldr"]
+    yield from look["summary"]
     yield " ".join(look["tags"])
     yield from _answered(look)
 
