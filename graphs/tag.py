@@ -16,6 +16,7 @@ from langgraph.runtime import Runtime
 from pydantic import BaseModel, ConfigDict, Field, create_model
 
 from curator.errors import ModelOutputError
+from curator.injections import stated
 from curator.prompting import Prompt, load_prompt
 from curator.tagging import ACCEPT, FALLBACK_CONFIDENCE, HIGH, LOW, MODEL_WEIGHT, confidence_of
 from curator.taxonomy import Facet, Taxonomy
@@ -27,7 +28,7 @@ __all__ = ["build", "decision_schema", "graph"]
 
 MAX_QUESTIONS = 4
 # Part of the recipe: to be raised when the rules of this graph change.
-RECIPE = "tag graph 2"
+RECIPE = "tag graph 3"
 
 
 def score(state: TagState, runtime: Runtime[TagContext]) -> TagState:
@@ -60,7 +61,7 @@ def ask_model(state: TagState, runtime: Runtime[TagContext]) -> TagState:
             decision_schema(tuple(tags)),
             max_tokens=24 * len(tags) + 16,
             title=plain(paper.title),
-            abstract=plain(paper.abstract),
+            abstract=plain(" ".join(span.text for span in stated(paper.abstract))),
             questions=[
                 {"tag": tag, "cue": by_name[tag].cue or by_name[tag].description} for tag in tags
             ],
