@@ -123,9 +123,14 @@ class AddressRefused(FetchError):
 
 
 class ModelError(CuratorError):
-    """One call to a model failed; other items can still succeed."""
+    """One call to a model failed; other items can still succeed. A backend notes on it what
+    the call cost all the same: requests that were answered, tokens, seconds of wall time."""
 
     exit_code = 1
+    calls = 1
+    prompt_tokens = 0
+    completion_tokens = 0
+    seconds = 0.0
 
 
 class ModelOutputError(ModelError):

@@ -117,13 +117,16 @@ class _Desk:
         """Has a model write, ``again`` after its first draft was refused; how many of its
         sentences passed."""
         done = self.done
-        before, looked_at = self.passed, 0
+        before, looked_at, seen = self.passed, 0, ""
 
         def look(text: str) -> None:
-            nonlocal looked_at
+            nonlocal looked_at, seen
             if self.context.cancelled():
                 raise Cancelled
             self.emit({"event": "writing"})
+            if not text.startswith(seen):  # a server that was asked again, in another way
+                looked_at = 0
+            seen = text
             finished = finished_sentences(text)
             for sentence in finished[looked_at:]:
                 looked_at += 1

@@ -176,6 +176,7 @@ class MeteredLLM:
         try:
             answer = self.backend.complete(request)
         except ModelError as error:
+            spent = Usage(error.calls, error.prompt_tokens, error.completion_tokens, error.seconds)
             failed = not isinstance(error, ModelOutputError)
             self._note(prompt, spent, valid=False, cached=False, failed=failed)
             raise
