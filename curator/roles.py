@@ -13,19 +13,26 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from curator.evidence import paper_sentences
 from curator.fitted import FITTED, read_fitted
 from curator.text import plain
 from curator.tldr_candidates import addresses_reader
-from curator.tldr_scoring import Embeds
 
 if TYPE_CHECKING:
     from curator.embedding import Vectors
     from curator.paper import Paper
 
-__all__ = ["ROLES", "RoleClassifier", "StructuredSummary", "inputs_of", "structured"]
+__all__ = [
+    "OWN_WORK",
+    "ROLES",
+    "Embeds",
+    "RoleClassifier",
+    "StructuredSummary",
+    "inputs_of",
+    "structured",
+]
 
 ROLES = ("background", "method", "objective", "other", "result")
 
@@ -40,6 +47,12 @@ CUE_BONUS = 0.3
 # the regression weighs on them alone.
 VECTOR_WEIGHT = 5.0
 
+OWN_WORK = re.compile(
+    r"\b(?:we|our|ours|us|i|my|(?:this|the (?:present|current)) (?:paper|work|article|study|"
+    r"research|thesis|report|survey)|here|herein|the authors?|the proposed|"
+    r"(?:is|are) (?:also |then |further )?(?:proposed|presented|introduced))\b",
+    re.IGNORECASE,
+)
 _WORK = r"(?:we|our|this (?:paper|work|article|study)|the (?:paper|authors))"
 CUES = tuple(
     re.compile(pattern, re.IGNORECASE)
@@ -74,6 +87,12 @@ _OURS = re.compile(
 )
 
 
+class Embeds(Protocol):
+    """The half of an embedder that makes vectors of texts."""
+
+    def embed(self, texts: Sequence[str]) -> Vectors: ...
+
+
 @dataclass(frozen=True)
 class StructuredSummary:
     """Each part is a stored sentence, verbatim, or None where no sentence says it."""
@@ -87,7 +106,8 @@ class StructuredSummary:
 
 def inputs_of(sentences: Sequence[str], vectors: Vectors | None) -> Vectors:
     """What the classifier sees of each plain sentence of one abstract: its vector (if there are
-    any), its place, which cues it has, and those of its neighbours."""
+    any), its place, which cues it has, and those of its neighbours; whether it speaks of the
+    paper's own work, and whether one before or after it does. Shape (sentences, inputs)."""
     import numpy as np
 
     count = len(sentences)
@@ -98,9 +118,14 @@ def inputs_of(sentences: Sequence[str], vectors: Vectors | None) -> Vectors:
     around = np.zeros((count + 2, len(CUES)))
     around[1:-1] = cues
     length = np.array([min(len(text.split()), 60) / 60 for text in sentences])
+    own = np.array([OWN_WORK.search(text) is not None for text in sentences], float)
+    before = np.concatenate([[0.0], np.maximum.accumulate(own)[:-1]])
+    after = np.concatenate([np.maximum.accumulate(own[::-1])[::-1][1:], [0.0]])
+    whose = [own, before, after, own * shares, own * ends[:, 0], cues[:, 0] * ends[:, 0]]
+    whose += [(1 - own) * (1 - before) * after, before * shares]
     parts = [
         np.stack([shares, shares**2, length, np.full(count, min(count, 15) / 15)], axis=1),
-        *(ends, cues, around[:-2], around[2:]),
+        *(ends, cues, around[:-2], around[2:], np.stack(whose, axis=1)),
     ]
     if vectors is not None:
         parts.append(vectors * VECTOR_WEIGHT)
@@ -139,13 +164,18 @@ class RoleClassifier:
     def probabilities(self, sentences: Sequence[str], embedder: Embeds) -> Vectors:
         """Of each role, in the order of ``ROLES``, for all plain sentences of one abstract;
         shape (sentences, roles)."""
+        known = bool(sentences) and getattr(embedder, "fingerprint", None) == self.embedder
+        return self.from_vectors(sentences, embedder.embed(sentences) if known else None)
+
+    def from_vectors(self, sentences: Sequence[str], vectors: Vectors | None) -> Vectors:
+        """As `probabilities`, of the sentences' unit vectors by the embedder ``embedder``, or
+        None where those of another are all there is."""
         import numpy as np
 
         if not sentences:
             return np.zeros((0, len(ROLES)), np.float32)
-        known = getattr(embedder, "fingerprint", None) == self.embedder
-        weights, bias = self.with_vectors if known else self.without
-        logits = inputs_of(sentences, embedder.embed(sentences) if known else None) @ weights.T
+        weights, bias = self.without if vectors is None else self.with_vectors
+        logits = inputs_of(sentences, vectors) @ weights.T
         exp = np.exp(logits + bias - (logits + bias).max(axis=1, keepdims=True))
         probabilities: Vectors = exp / exp.sum(axis=1, keepdims=True)
         return probabilities

@@ -1,8 +1,10 @@
 """One-sentence summaries: the best of what the paper's own words give and the model writes.
 
-The title, the stored sentences, those sentences made shorter and the model's draft compete; a
-scorer that was fitted on authors' summaries chooses (`curator.tldr_scoring`). What is not
-stored text word for word takes part only if it passed the check against a stored sentence.
+The stored sentences, those sentences made shorter and the model's draft compete, the title where
+nothing else is there; a scorer that was fitted on authors' summaries chooses
+(`curator.tldr_scoring`), and knows background and what points to other sentences
+(`curator.tldr_context`). What is not stored text word for word takes part only if it passed the
+check against a stored sentence.
 """
 
 from __future__ import annotations
@@ -18,6 +20,7 @@ from curator.errors import ModelOutputError
 from curator.evidence import paper_sentences
 from curator.grounding import Grounder
 from curator.prompting import Prompt, load_prompt
+from curator.roles import RoleClassifier
 from curator.sentences import split_sentences
 from curator.text import fold, plain
 from curator.tldr_candidates import (
@@ -26,7 +29,8 @@ from curator.tldr_candidates import (
     addresses_reader,
     candidates_of,
 )
-from curator.tldr_scoring import Context, Scorer, context_of
+from curator.tldr_context import Context, context_of
+from curator.tldr_scoring import Scorer
 from curator.trace import note_check
 
 if TYPE_CHECKING:
@@ -38,7 +42,7 @@ if TYPE_CHECKING:
 __all__ = ["MAX_WORDS", "Chooses", "TldrDraft", "TldrWriter"]
 
 # To be raised when the way a TLDR is made changes.
-RECIPE = "tldr 6"
+RECIPE = "tldr 7"
 
 
 class TldrDraft(BaseModel):
@@ -61,7 +65,8 @@ class TldrWriter:
     """Writes TLDRs of papers; ``llm`` is cached, so the same paper costs one call ever.
 
     Raises:
-        MissingError: the fitted scorer, a part of the program, cannot be read.
+        MissingError: the fitted scorer or the classifier of roles, parts of the program,
+            cannot be read.
     """
 
     def __init__(
@@ -76,6 +81,7 @@ class TldrWriter:
         self._embedder = embedder
         self._grounder = grounder
         self._scorer = scorer or Scorer.load()
+        self._roles = RoleClassifier.load()
         self._prompt: Prompt = load_prompt(
             "tldr", {"title", "sentences"}, "TldrDraft", folder=prompts
         )
@@ -84,7 +90,7 @@ class TldrWriter:
     def recipe(self) -> str:
         """Names all that a TLDR depends on, besides the paper's text."""
         parts = (self._llm.identity, self._prompt.hash, self._embedder.name, self._grounder.name)
-        return "/".join((*parts, self._scorer.name, RECIPE))
+        return "/".join((*parts, self._scorer.name, self._roles.name, RECIPE))
 
     def write(self, paper: Paper) -> StoredTldr:
         """One sentence about a paper, of at most 30 words, quoted or checked.
@@ -104,7 +110,7 @@ class TldrWriter:
             candidates.append(draft)
         best = candidates[0]
         if len(candidates) > 1:
-            context = context_of(paper, sentences, self._embedder)
+            context = context_of(paper, sentences, self._embedder, self._roles)
             best = self._scorer.best(candidates, context)
         return StoredTldr(
             paper_id=paper.id,

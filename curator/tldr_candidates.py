@@ -2,8 +2,9 @@
 
 A sentence is made shorter only by leaving out: a frame ("In this paper,", "Extensive
 experiments show that"), what stands in brackets, a purpose before the statement, a clause after
-it. What is left must be a sentence, begin like one, and pass the check against the sentence it
-comes from; so nothing that bounds, doubts or denies goes missing (`curator.grounding`). After
+it, and of a sentence that is too long what describes the thing made. What is left must be a
+sentence, begin like one, and pass the check against the sentence it comes from; so nothing that
+bounds, doubts or denies goes missing (`curator.grounding`). After
 Zajic et al. (2007), *Multi-candidate reduction*: many reductions are made, a scorer chooses.
 """
 
@@ -15,7 +16,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from curator.grounding import Grounder
-from curator.sentences import split_sentences
 from curator.text import fold, plain, title_key
 
 if TYPE_CHECKING:
@@ -29,6 +29,7 @@ MAX_WORDS = 30
 # Fewer words say nothing of what was done: a system's name alone, a keyword.
 MIN_WORDS = 4
 MIN_TITLE_WORDS = 3
+MIN_BARE_WORDS = 8
 MAX_VARIANTS = 12
 # Some scripts have no spaces between words.
 MAX_CHARACTERS = 320
@@ -71,12 +72,42 @@ _TAIL = re.compile(
     r"and (?:we|our|then|thus|show|demonstrate|find|provide|discuss|evaluate|analyze|propose)|"
     r"as well as)\b|"
     r",? (?:by [a-z]+ing|using|via|in order to|so as to|and (?:show|demonstrate|evaluate|"
-    r"discuss|analyze|provide|find) )\b",
+    r"discuss|analyze|provide|find|propose|introduce|observe|establish|achieve|obtain|prove|"
+    r"develop|investigate|derive|argue|examine)s? |, and (?:uses?|trains?|tests?) )\b",
     re.IGNORECASE,
 )
+# What is made or looked at stays so without what describes it further: "We propose a network that
+# sees at night" says that a network is proposed.
+_MAKES = re.compile(
+    r"^(?:we|this (?:paper|work|article|study)|the authors)(?: here)?(?: \w+ly)?"
+    r" (?:propos|present|introduc|develop|describ|design|build|construct|formulat|study|studies|"
+    r"investigat|analy[sz]|explor|examin|consider|address|provid|train|releas|publish|creat|deriv|"
+    r"establish|implement|offer|contribut)\w* (?!to\b)",
+    re.IGNORECASE,
+)
+_DESCRIBES = re.compile(
+    r",? (?:that|which|who|whose|where|in which|to|for|with|by|using|based on|under|across|"
+    r"inspired by|trained (?:on|with)|capable of|able to|as (?:well as|a)|instead of|rather than|"
+    r"and (?=(?:\w+ly |also |then )?(?:propose|introduce|develop|describe|"
+    r"apply|show|demonstrate|find|prove|observe|establish|provide|study|investigate|analy[sz]e|"
+    r"explore|examine|evaluate|compare|derive|argue|discuss|achieve|obtain)s?\b))\b",
+    re.IGNORECASE,
+)
+# After these something else is meant if the rest goes.
+_BOUND = re.compile(
+    r"\b(?:no|not|nor|never|only|neither|few|hardly|without|whether|if|how|why|what|when|from|"
+    r"between|both|either|such|so|too|enough|more|less|fewer|rather|other|same)\b",
+    re.IGNORECASE,
+)
+_ASIDE = re.compile(
+    r"[:;]|\be\.g\.|\bi\.e\.|"
+    r"\b(?:\w+ing|aim|goal|use|set|fact|idea|up|respect|(?:and|well as) \w+)$",
+    re.IGNORECASE,
+)
+_OPENS = re.compile(r"\b(?:that|which|who|whose|where|to)\b", re.IGNORECASE)
 _VERB = re.compile(
-    r"\b(?:(?:we|they|it)(?: \w+ly| also| further| then)? (?!(?:can|to)\b)[a-z]{3,}|is|are|was|"
-    r"were|has|have|can|does|do|achieves?|outperforms?|improves?|reduces?|increases?|yields?|"
+    r"\b(?:(?:[Ww]e|[Tt]hey|[Ii]t)(?: \w+ly| also| further| then)? (?!(?:can|to)\b)[a-z]{3,}|"
+    r"is|are|was|were|has|have|can|does|do|achieves?|outperforms?|improves?|reduces?|increases?|yields?|"
     r"provides?|allows?|enables?|learns?|produces?|performs?|generates?|uses?|requires?|"
     r"generali[sz]es?|leads?|results? in|makes?|shows?|demonstrates?|proposes?|presents?|"
     r"introduces?|describes?|studies|investigates?|explores?|develops?|addresses|extends?|"
@@ -84,9 +115,11 @@ _VERB = re.compile(
 )
 _OPEN_END = re.compile(
     r"(?:\b(?:and|or|of|the|a|an|to|for|with|in|on|by|from|as|that|which|is|are|was|were|be|both|"
-    r"than|between|into|at|can|we|our|its|their|not|also|this|these|such|following)|[,;:(–—-])$",
+    r"than|between|into|at|can|we|our|its|their|not|also|this|these|such|following|order)|[,;:(–—-])$",
     re.IGNORECASE,
 )
+# A pair of which one half is gone.
+_HALF = re.compile(r"\b(?:both|between)\b(?!.* and )|\beither\b(?!.* or )", re.IGNORECASE)
 _STOP = re.compile(r"[。！？؟।]")
 _RELATIVE = re.compile(r"\b(?:that|which|whom|whose|where)\b", re.IGNORECASE)
 # Begins a clause that needs another one after its comma.
@@ -154,7 +187,7 @@ def candidates_of(paper: Paper, sentences: Sequence[str], grounder: Grounder) ->
         )
         if short:
             return short
-    return [_opening(paper)]
+    return [_opening(paper, sentences)]
 
 
 def addresses_reader(text: str) -> bool:
@@ -166,7 +199,7 @@ def shortened(sentence: str) -> list[str]:
     """Shorter sentences that leave out parts of a plain one; unchecked, without the sentence
     itself, longest first."""
     heads = {sentence}
-    for pattern in (_FRAME, _SHOWN, _AIM):
+    for pattern in (_FRAME, _AIM, _SHOWN, _AIM):
         heads |= {pattern.sub("", head) for head in heads}
     heads |= {_FRAME.sub("", head) for head in heads}
     heads |= {_BRACKETS.sub("", head) for head in heads}
@@ -178,6 +211,7 @@ def shortened(sentence: str) -> list[str]:
         for match in _TAIL.finditer(body)
         if _is_clause(body[: match.start()])
     }
+    parts |= {kept for head in heads for kept in _bare(_body(head))}
     made = {_as_sentence(part) for part in parts}
     usable = [m for m in made if len(m.split()) >= MIN_WORDS and fold(m) != fold(sentence)]
     return sorted(usable, key=lambda m: (-len(m), m))
@@ -212,16 +246,16 @@ def _reduced(candidate: Candidate, grounder: Grounder) -> list[Candidate]:
     return found
 
 
-def _opening(paper: Paper) -> Candidate:
-    """The first words of a text without any sentence that is short enough."""
-    spans = split_sentences(paper.abstract)
-    text = spans[0].text if spans else paper.title.strip()
+def _opening(paper: Paper, sentences: Sequence[str]) -> Candidate:
+    """The first words of a text without any sentence that is short enough; those of the title
+    where it has no sentence that may be shown."""
+    text = sentences[0] if sentences else paper.title.strip()
     words = list(re.finditer(r"\S+", text))[:MAX_WORDS]
     cut = text[: words[-1].end()] if words else text
     if len(cut) > MAX_CHARACTERS:
         ends = [m.end() for m in _STOP.finditer(cut[:MAX_CHARACTERS])]
         cut = cut[: ends[0] if ends else MAX_CHARACTERS]
-    return Candidate("sentence", cut, cut, 0)
+    return Candidate("sentence", cut, cut, 0) if sentences else Candidate("title", cut, cut, -1)
 
 
 def _distinct(candidates: Iterable[Candidate]) -> list[Candidate]:
@@ -246,11 +280,30 @@ def _is_whole(text: str) -> bool:
     return (
         _VERB.search(text) is not None
         and not _OPEN_END.search(text)
+        and not _HALF.search(text)
         and not _SUBORDINATE.match(text)
         and all(text.count(a) == text.count(b) for a, b in ("()", "[]", "“”"))
         and text.count('"') % 2 == 0
         and text.count("$") % 2 == 0
     )
+
+
+def _bare(text: str) -> list[str]:
+    """What a sentence that is too long says is made or looked at, without all or some of its
+    description."""
+    start = _MAKES.match(text)
+    if start is None or _is_short(text):
+        return []
+    found = []
+    for match in _DESCRIBES.finditer(text, start.end()):
+        kept, rest = text[: match.start()], text[match.end() :].lstrip()
+        if _OPENS.search(kept, start.end()) or _BOUND.search(kept):
+            break
+        # "Slow Thinking to Learn" is one name.
+        whole = _is_whole(kept) and not _ASIDE.search(kept) and not rest[:1].isupper()
+        if whole and len(kept.split()) >= MIN_BARE_WORDS:
+            found.append(kept)
+    return found
 
 
 def _as_sentence(text: str) -> str:

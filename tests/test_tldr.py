@@ -17,6 +17,7 @@ from curator.fitted import FITTED
 from curator.grounding import RuleGrounder
 from curator.llm.metered import MeteredLLM
 from curator.paper import Paper
+from curator.roles import RoleClassifier
 from curator.tldr import MAX_WORDS, TldrWriter
 from curator.tldr_candidates import (
     MAX_CHARACTERS,
@@ -25,7 +26,8 @@ from curator.tldr_candidates import (
     candidates_of,
     shortened,
 )
-from curator.tldr_scoring import Context, Scorer, context_of, features_of
+from curator.tldr_context import Context, context_of, dangles, own_names
+from curator.tldr_scoring import Scorer, features_of, reader_costs
 
 OWL = paper(
     "Seeing at Night",
@@ -45,6 +47,7 @@ class Prefers:
 
     def best(self, candidates: Sequence[Candidate], context: Context) -> Candidate:
         assert len(context.vectors) == len(context.sentences) + 2
+        assert len(context.roles) == len(context.sentences)
         return next((c for c in candidates if c.kind == self._kind), candidates[0])
 
 
@@ -68,6 +71,18 @@ def write(
 
 def candidates(of: Paper) -> list[Candidate]:
     return candidates_of(of, paper_sentences(of), RuleGrounder())
+
+
+def context(of: Paper) -> Context:
+    return context_of(of, paper_sentences(of), FakeEmbedder(), RoleClassifier.load())
+
+
+def best(of: Paper) -> Candidate:
+    return Scorer.load().best(candidates(of), context(of))
+
+
+def features(one: Candidate, of: Paper) -> dict[str, float]:
+    return features_of(one, context(of))
 
 
 # ------------------------------------------------------------------------ the draft
@@ -135,6 +150,11 @@ def test_a_draft_that_repeats_an_injected_instruction_is_not_shown(catalog: Cata
 # ------------------------------------------------------------------------ the candidates
 
 
+MADE = "We propose a net for seeing with cameras."
+OWLS = "We study owls in the dark old wood."
+LATER = f"with cameras that {'really ' * 25}see."
+
+
 @pytest.mark.parametrize(
     ("sentence", "wanted"),
     [
@@ -147,6 +167,11 @@ def test_a_draft_that_repeats_an_injected_instruction_is_not_shown(catalog: Cata
         ("To see at night, we propose OwlNet, a net.", "We propose OwlNet, a net."),
         ("We propose the net OwlNet (ON), which sees well.", "We propose the net OwlNet."),
         ("We show that iGPT learns far faster (see below).", "iGPT learns far faster."),
+        (f"We propose a net for seeing with cameras that {'really ' * 25}sees.", MADE),
+        (
+            f"We study owls in the dark old wood and introduce a net that {'really ' * 25}sees.",
+            OWLS,
+        ),
     ],
 )
 def test_a_sentence_is_made_shorter_by_leaving_out(sentence: str, wanted: str) -> None:
@@ -163,6 +188,24 @@ def test_a_sentence_is_made_shorter_by_leaving_out(sentence: str, wanted: str) -
         ("Considering that we have cameras, which are dark, it works.", "We have cameras."),
         ("OwlNet sees well, but only at night.", "OwlNet sees well."),
         ("We do not show that OwlNet sees at night.", "OwlNet sees at night."),
+        ("We propose OwlNet, which sees at night.", "We propose OwlNet, which."),
+        (f"We propose a net that cannot see {LATER}", "We propose a net that cannot see."),
+        (
+            f"We study whether the owls of the wood {LATER}",
+            "We study whether the owls of the wood.",
+        ),
+        (
+            f"We adapt owls from the wood and field {LATER}",
+            "We adapt owls from the wood and field.",
+        ),
+        (
+            f"We test both owls of the old dark wood {LATER}",
+            "We test both owls of the old dark wood.",
+        ),
+        (
+            "We keep a balance between owls, and introduce 3 nets.",
+            "We keep a balance between owls.",
+        ),
     ],
 )
 def test_what_is_left_is_whole_and_keeps_its_reserve(sentence: str, never: str) -> None:
@@ -207,8 +250,7 @@ def test_there_always_is_a_short_checked_candidate(abstract: str, title: str) ->
         else:
             assert RuleGrounder().check(one.text, [one.quote]).supported
     assert len({c.text for c in found}) == len(found)
-    context = context_of(of, paper_sentences(of), FakeEmbedder())
-    assert all(np.isfinite(s) for s in Scorer.load().scores(found, context))
+    assert all(np.isfinite(s) for s in Scorer.load().scores(found, context(of)))
 
 
 def test_a_question_is_no_summary_where_there_is_another() -> None:
@@ -258,34 +300,130 @@ def test_a_sentence_about_models_and_readers_is_not(text: str) -> None:
 
 
 def test_the_fitted_scorer_prefers_what_was_done() -> None:
-    context = context_of(OWL, paper_sentences(OWL), FakeEmbedder())
-    best = Scorer.load().best(candidates(OWL), context)
-    assert "We propose OwlNet" in best.quote
+    assert "We propose OwlNet" in best(OWL).quote
 
 
 def test_the_fitted_file_fits_the_program() -> None:
     kept = json.loads((FITTED / "tldr.json").read_text("utf-8"))
-    context = context_of(OWL, paper_sentences(OWL), FakeEmbedder())
-    assert kept["features"] == list(features_of(candidates(OWL)[0], context))
+    assert kept["features"] == list(features(candidates(OWL)[0], OWL))
     assert len(kept["weights"]) == len(kept["means"]) == len(kept["scales"])
     assert all(np.isfinite(kept["weights"])) and min(kept["scales"]) > 0
     assert len(kept["data_sha256"]) == 64
 
 
 def test_a_draft_is_scored_as_a_shortened_sentence() -> None:
-    context = context_of(OWL, paper_sentences(OWL), FakeEmbedder())
     text = "We propose OwlNet, a network that sees at night."
     one = Candidate("compressed", text, paper_sentences(OWL)[1], 1)
     twin = Candidate("draft", one.text, one.quote, one.index)
-    assert features_of(one, context) == features_of(twin, context)
+    assert features(one, OWL) == features(twin, OWL)
 
 
 def test_among_equals_the_first_is_chosen() -> None:
     twins = paper("Twin", "The very same words here. The very same words here.")
-    context = context_of(twins, paper_sentences(twins), FakeEmbedder())
     found = [Candidate("sentence", "The very same words here.", "", 0)] * 3
-    assert Scorer.load().best(found, context) is found[0]
+    assert Scorer.load().best(found, context(twins)) is found[0]
     assert [c.index for c in candidates(twins)] == [0]
+
+
+# ------------------------------------------------------------------------ what a reader needs
+
+
+def test_background_is_no_summary_where_there_is_another() -> None:
+    leads = "Cameras have long been used by many people to see at night in the dark."
+    does = "We let a network see at night from 12 cameras."
+    both = paper("Seeing at Night with OwlNet", f"{leads} {does}")
+    assert context(both).background == [True, False]
+    assert best(both).quote == does
+    alone = paper("Seeing at Night with OwlNet", leads)
+    assert best(alone).quote == leads
+
+
+def test_what_comes_after_the_papers_own_work_is_no_background() -> None:
+    late = "Cameras have long been used by many people to see at night in the dark."
+    of = paper("A Title of Some Words", f"We propose OwlNet, a network. {late}")
+    assert context(of).background == [False, False]
+
+
+def test_the_name_in_the_title_is_the_papers_own_work() -> None:
+    of = paper(
+        "OwlNet: Seeing at Night", "OwlNet is widely used today by people. Owls see at night."
+    )
+    assert context(of).own == [True, False]
+    assert context(of).background == [False, False]
+
+
+def test_a_title_costs_most_and_background_more_than_dangling() -> None:
+    of = paper("Seeing at Night", "Seeing in the dark is often hard today. It is why we use owls.")
+    seen = context(of)
+    title = Candidate("title", of.title, of.title, -1)
+    first, second = (
+        Candidate("sentence", text, text, i) for i, text in enumerate(paper_sentences(of))
+    )
+    assert seen.background == [True, False]
+    costs = [reader_costs(one, seen) for one in (title, first, second)]
+    assert costs[0] > costs[1] > costs[2] > 0
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "It learns to see at night.",
+        "This lets a network see at night.",
+        "The method sees at night.",
+        "OwlNet imitates this by using 12 cameras.",
+        "We replace it by a network of cameras.",
+        "However, owls see better at night.",
+        "We go the other way and use 12 cameras.",
+        "We use 12 cameras instead.",
+        "We also see at night.",
+        "Many of these cameras fail at night.",
+        "At night their cameras fail.",
+        "Scaling further, we use 1,000 cameras.",
+        "OwlNet tackles both issues.",
+        "We study the use of owls for this purpose.",
+        "It.",
+    ],
+)
+def test_what_points_to_another_sentence_dangles(text: str) -> None:
+    assert dangles(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "In this paper, we propose OwlNet.",
+        "This paper shows how owls see.",
+        "We propose OwlNet, a network that sees as well as its 12 cameras do.",
+        "Despite its size, OwlNet sees at night.",
+        "OwlNet learns from its own errors.",
+        "Given 12 cameras, OwlNet joins these into one.",
+        "We study the problem of seeing at night, which is hard for those who have no owl.",
+        "It is shown that owls see at night.",
+        "On DarkBench, OwlNet reaches 71.5% accuracy.",
+        "The method of owls is to see at night.",
+        "",
+        "夜间视觉。",
+    ],
+)
+def test_what_stands_alone_does_not(text: str) -> None:
+    assert not dangles(text)
+
+
+@pytest.mark.parametrize(
+    ("title", "abstract", "wanted"),
+    [
+        ("OwlNet: Seeing at Night", "", {"owlnet"}),
+        ("Tree of Owls: Deliberate Seeing", "", {"tree of owls"}),
+        ("Deep Owl Retrieval for Seeing in the Very Dark Night", "DOR sees.", {"dor"}),
+        ("Convolutional Neural Networks Can See in the Dark Night", "CNNs and a CNN see.", set()),
+        ("A Long Title That Describes What Was Done (OWL)", "", {"owl"}),
+        ("Seeing at Night", "Seeing at night is hard.", set()),
+        ("", "", set()),
+        (": ", "", set()),
+    ],
+)
+def test_names_of_the_work_come_from_the_title(title: str, abstract: str, wanted: set[str]) -> None:
+    assert own_names(title, [abstract]) == wanted
 
 
 @pytest.mark.parametrize("text", [None, "", "{", "[]", '{"name": "x"}'])
