@@ -17,12 +17,14 @@ from curator.stemming import STOP, stem, words
 from curator.text import fold
 
 __all__ = [
+    "OWN_WORK",
     "Alignment",
     "align",
     "bounds_in",
     "denied",
     "distance_in",
     "left_out",
+    "loses_subject",
     "said_stems",
     "said_words",
 ]
@@ -42,7 +44,7 @@ _HEDGES = frozenset([
     "only", "always", "never", "rarely", "seldom", "often", "usually", "sometimes", "mostly",
     "mainly", "partially", "partly", "may", "might", "could", "would", "should", "must", "if",
     "unless", "whether", "except", "potentially", "possibly", "perhaps", "likely", "when",
-    "without", "until", "alone", "solely", "merely", "exclusively",
+    "without", "until", "alone", "solely", "merely", "exclusively", "respectively",
 ])  # fmt: skip
 # What begins a condition: it reserves the clause beside it, too.
 _CONDITIONS = frozenset(["if", "unless", "when", "until", "except", "without", "only", "whether"])
@@ -75,6 +77,21 @@ _SAME = [
 ]
 _CLAUSE = re.compile(r"[,;:.!?()—–]+(?=\s|$)|\s[—–-]\s|\b(?:while|whereas|but)\b")
 _PART = re.compile(r"[;:](?=\s|$)")
+# Where within a clause another thing is spoken of.
+_PHRASE = frozenset(["and", "or", "than", "versus", "compared", "against"])
+SUBJECT = 5  # words that a sentence may take to name what it is about
+# A sentence about the paper's own work.
+OWN_WORK = re.compile(
+    r"^\W*(we|our|this|these|the (?:proposed|resulting)|it|its|in this|here"
+    r"|the (?:approach|method|model|framework|system|algorithm))\b",
+    re.I,
+)
+_OWN = frozenset(["it", "we", "our"])
+_POINTING = frozenset(
+    ["it", "its", "they", "them", "their", "this", "that", "these", "those", "he", "she"]
+)
+# A word with a capital that does not begin the sentence, or has one inside.
+_NAMED = re.compile(r"(?<=[\w,;:)] )[A-Z][\w-]*|\b\w+[A-Z][\w-]*")
 _SKIPPED = frozenset(["the", "a", "an", "of", "as", "our", "its", "their", "these", "those", "to"])
 
 
@@ -170,20 +187,23 @@ def distance_in(text: str) -> set[str]:
 def left_out(claim: str, source: str, alignment: Alignment) -> str:
     """What bound, reserve, negation or distance of the source the claim leaves out or adds, for
     people; empty if none."""
-    ours = bounds_in(claim)
+    ours, said = bounds_in(claim), set(said_words(claim))
     dropped = _binding(source, alignment) - ours
-    if dropped:
-        return f"the source says {min(dropped)!r}"
-    if compared := _compared(source, alignment, set(said_words(claim))):
-        return f"the source says {compared!r}"
-    if widened := _widened(source, alignment, set(said_words(claim))):
-        return f"the source says {widened!r}"
+    for kept in (
+        min(dropped, default=""),
+        _compared(source, alignment, said),
+        _widened(source, alignment, said),
+    ):
+        if kept:
+            return f"the source says {kept!r}"
     if added := ours - bounds_in(source):
         return f"the source does not say {min(added)!r}"
     if source.rstrip(" \"'”’)").endswith("?"):
         return "the source asks, it does not state"
     if far := _far(source, alignment) - distance_in(claim):
         return f"the source says {min(far)!r}"
+    if alignment.in_order and (mixed := _mixed(source, alignment)):
+        return f"the source says {mixed!r} there"
     return denied(claim, source, alignment)
 
 
@@ -233,6 +253,50 @@ def _widened(source: str, alignment: Alignment, claim_words: set[str]) -> str:
             if i + 1 not in alignment.places and near:
                 return f"{word} {following}"
     return ""
+
+
+def loses_subject(claim: str, source: str, title: str) -> str:
+    """The word that a claim begins with and that points at something ("it"), where the source
+    begins with another thing than the paper's own work; empty if none. Said on its own, such a
+    claim would be taken for one about the paper."""
+    ours = words(fold(claim))
+    named = {word for name in _NAMED.findall(f"; {title}") for word in words(fold(name))}
+    about = set(words(fold(source))[:SUBJECT])
+    own = OWN_WORK.match(source) or (named | _OWN) & about
+    return ours[0] if ours and ours[0] in _POINTING and not own else ""
+
+
+def _mixed(source: str, alignment: Alignment) -> str:
+    """What the claim leaves out before a figure or name of a further phrase, and so takes that
+    for what another phrase is about: "58% for models, humans 94%" has no 94% for models."""
+    there = _source(source)
+    taken, telling = alignment.places, _telling(source)
+    start = 0
+    for i, word in enumerate(there.words):
+        if i and (there.clauses[i] != there.clauses[i - 1] or word in _PHRASE):
+            start = i
+        if i not in taken or i not in telling or min(taken) >= start:
+            continue
+        first = i
+        if not any(map(str.isdigit, word)):  # "the shopping site WebShop": another word for it
+            while first > start and first - 1 not in taken and there.words[first - 1] not in STOP:
+                first -= 1
+        for before in range(start, first):
+            dropped = there.words[before]
+            if before not in taken and dropped not in STOP and dropped not in _BOUNDS:
+                return dropped
+    return ""
+
+
+@lru_cache(maxsize=4096)
+def _telling(source: str) -> frozenset[int]:
+    """The places of figures and names."""
+    named = {word for match in _NAMED.findall(source) for word in words(fold(match))}
+    return frozenset(
+        i
+        for i, word in enumerate(_source(source).words)
+        if word in named or any(map(str.isdigit, word))
+    )
 
 
 def _counted_clauses(there: _Source, taken: frozenset[int]) -> set[int]:

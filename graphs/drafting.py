@@ -11,6 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
+from curator.alignment import loses_subject
 from curator.answers import (
     MAX_SENTENCE,
     AnswerSentence,
@@ -28,7 +29,7 @@ from curator.text import fold, plain
 from curator.trace import note_check, traced
 from graphs.context import AskContext, Writer
 
-__all__ = ["Cancelled", "Written", "write"]
+__all__ = ["Cancelled", "Written", "echoes", "write"]
 
 # Characters that end a sentence; a long one that lacks them was cut off at the length limit.
 _ENDS = (".", "!", "?", ".”", '."')
@@ -176,6 +177,9 @@ class _Desk:
                 self._refuse(text, "cut off at the length limit", 0.0)
                 return
             text += "."
+        if any(echoes(text, item.paper.title) for item in self.evidence):
+            self._refuse(text, "it only repeats the title", 0.0)
+            return
         # The number that the model gave is only a hint: what counts is what the check finds.
         hint = sentence.get("evidence")
         reason, nearest = "", 0.0
@@ -185,10 +189,13 @@ class _Desk:
                 reason = reason or verdict.reason
                 nearest = max(nearest, verdict.score)
                 continue
+            if pointing := loses_subject(text, item.quote, item.paper.title):
+                reason = f"it does not say what {pointing!r} is"
+                continue
             note_check(text, True, score=verdict.score)
             if item.number not in self.said:
                 shown = self.quotation(item)
-                if _same(text) not in fold(item.quote):
+                if _same(text) not in _same(item.quote):
                     score = round(verdict.score, 3)
                     shown = {**shown, "text": text, "score": score, "origin": "model"}
                 self.show(shown, item)
@@ -220,6 +227,12 @@ class _Desk:
         self.emit({"event": "sentence", "sentence": sentence})
 
 
+def echoes(text: str, title: str) -> bool:
+    """Whether a sentence is but a title, or a part of one: which the reader sees as the source
+    anyway, and which answers nothing."""
+    return _same(text) in _same(title)
+
+
 def _called(title: str) -> str:
     """What people call a paper: the name before the colon, else the whole title."""
     return next(iter(short_names(title)), plain(title))
@@ -227,4 +240,4 @@ def _called(title: str) -> str:
 
 def _same(text: str) -> str:
     """Texts that differ only in case, spelling of characters or the last full stop are one."""
-    return fold(text).strip(". ")
+    return fold(plain(text)).strip(". ")

@@ -407,6 +407,22 @@ def test_a_missing_full_stop_is_no_mistake(shelf: Shelf, text: str) -> None:
     assert answer["rungs"]["passed"] == 1
 
 
+@pytest.mark.parametrize("text", ["OwlNet: Seeing at Night", "Seeing at night.", "OwlNet"])
+def test_a_title_is_no_answer(shelf: Shelf, text: str) -> None:
+    answer = shelf.ask(QUESTION, shelf.llm(script=says(text)))
+    assert answer["rungs"]["passed"] == 0
+    assert {s["origin"] for s in answer["sentences"]} == {"quote"}
+
+
+def test_an_it_that_would_be_taken_for_the_paper_is_not_shown(shelf: Shelf) -> None:
+    trained = "Networks of 9 layers need 12,000 photographs."
+    owl = paper("OwlNet", f"{REACHES} {trained}")
+    evidence = [Evidence(1, owl, trained, 5.0)]
+    said = {"sentences": [{"text": "They need 12,000 photographs.", "evidence": 1}]}
+    written = write(QUESTION, evidence, shelf.context(shelf.llm(said, said)), lambda _: None)
+    assert written.rungs["passed"] == 0
+
+
 def test_what_was_cut_off_at_the_limit_is_not_shown(shelf: Shelf) -> None:
     text = ("OwlNet reaches 71.5% accuracy on the DarkBench benchmark, " * 9)[:MAX_SENTENCE]
     answer = shelf.ask(QUESTION, shelf.llm(script=says(text)))

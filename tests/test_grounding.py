@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from curator.alignment import loses_subject
 from curator.grounding import RuleGrounder, names_in, numbers_in
 
 OWL = (
@@ -314,3 +315,59 @@ def test_the_papers_name_may_stand_for_we_and_for_nothing_else() -> None:
     assert RuleGrounder().check(claim, [own], TITLE).supported
     assert RuleGrounder().check(claim, [model], TITLE).supported
     assert not RuleGrounder().check(claim, [other], TITLE).supported
+
+
+KITES = "The red kite stays up for 40 minutes, whereas the blue one falls after 7 minutes."
+RACE = "On Atari, SwiftNet learns far faster than SlowNet and about as well as OldNet."
+SHARES = "On citations it obtains 83.0% on Cora, 72.5% on Citeseer and 79.0% on Pubmed."
+
+
+@pytest.mark.parametrize(
+    ("claim", "source"),
+    [
+        ("The red kite stays up for 7 minutes.", KITES),
+        ("The best gives true answers to 94%.",
+         "The best gives true answers to 58%, humans to 94%."),
+        ("SwiftNet learns faster than OldNet.", RACE),
+        ("It obtains 83.0% on Pubmed.", SHARES),
+        ("It obtains 83.0% on Citeseer.", SHARES),
+        (
+            "On CIFAR it reaches 72%.",
+            "On CIFAR and ImageNet it reaches 90% and 72% respectively.",
+        ),
+    ],
+)  # fmt: skip
+def test_a_figure_is_not_taken_over_from_another_phrase(claim: str, source: str) -> None:
+    verdict = RuleGrounder().check(claim, [source])
+    assert not verdict.supported
+    assert verdict.reason
+
+
+@pytest.mark.parametrize(
+    ("claim", "source"),
+    [
+        ("The red kite stays up for 40 minutes.", KITES),
+        ("SwiftNet learns faster than SlowNet.", RACE),
+        ("It obtains 83.0% on Cora and 79.0% on Pubmed.", SHARES),
+        ("It beats agents in the game ALFWorld and WebShop.",
+         "It beats agents in the text game ALFWorld and the shopping site WebShop."),
+    ],
+)  # fmt: skip
+def test_leaving_whole_phrases_out_is_fine(claim: str, source: str) -> None:
+    verdict = RuleGrounder().check(claim, [source])
+    assert verdict.supported, verdict.reason
+
+
+@pytest.mark.parametrize(
+    ("source", "lost"),
+    [
+        ("A model of 175 billion parameters takes around four GPU hours.", True),
+        ("Our method takes around four GPU hours.", False),
+        ("OwlNet takes around four GPU hours.", False),
+        ("On one GPU it takes around four GPU hours.", False),
+    ],
+)
+def test_what_it_is_must_be_clear(source: str, lost: bool) -> None:
+    claim = "It takes around four GPU hours."
+    assert bool(loses_subject(claim, source, "OwlNet: Seeing at Night")) is lost
+    assert not loses_subject(source, source, "OwlNet: Seeing at Night")

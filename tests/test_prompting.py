@@ -116,7 +116,7 @@ def test_the_hash_names_the_text(tmp_path: Path) -> None:
 
 
 def test_a_folder_replaces_single_prompts(tmp_path: Path) -> None:
-    answer = {"question", "evidence"}
+    answer = {"question", "evidence", "again"}
     builtin = load_prompt("answer", answer, "AnswerDraft")
     assert load_prompt("answer", answer, "AnswerDraft", folder=tmp_path) == builtin
     text = (builtin_prompts() / "answer.md").read_text("utf-8")
@@ -127,8 +127,8 @@ def test_a_folder_replaces_single_prompts(tmp_path: Path) -> None:
 
 def test_every_builtin_prompt_fits_its_code() -> None:
     loaded = [
-        load_prompt("answer", {"question", "evidence"}, "AnswerDraft").render(
-            question="Q?", evidence=[{"number": 1, "title": "T", "quote": "It works."}]
+        load_prompt("answer", {"question", "evidence", "again"}, "AnswerDraft").render(
+            again=False, question="Q?", evidence=[{"number": 1, "title": "T", "quote": "It works."}]
         ),
         load_prompt("tag", {"title", "abstract", "questions"}, "TagDecision").render(
             title="T", abstract="A", questions=[{"tag": "agents", "cue": "Is it of agents?"}]

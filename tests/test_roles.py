@@ -13,8 +13,8 @@ import pytest
 from fakes import FakeEmbedder, paper
 
 from curator.errors import MissingError
+from curator.fitted import FITTED
 from curator.roles import ROLES, RoleClassifier, inputs_of, structured
-from curator.tldr_scoring import FITTED
 
 if TYPE_CHECKING:
     from curator.embedding import Vectors

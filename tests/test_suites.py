@@ -208,7 +208,7 @@ def test_own_attacks(samples: dict[str, dict[str, Any]]) -> None:
 
 
 def test_own_data_is_all_used() -> None:
-    read = {"questions", "tags", "tldrs", "claims", "digests", "poisoned"}
+    read = {"questions", "tags", "tldrs", "claims", "digests", "poisoned", "drafts"}
     assert {file.stem for file in OWN.glob("*.jsonl")} == read
 
 
@@ -422,6 +422,7 @@ shared = pytest.mark.skipif(not SHARED.is_dir(), reason="../shared is absent")
 
 
 @shared
+@pytest.mark.slow
 @pytest.mark.seeds
 @pytest.mark.parametrize("suite", SHARED_SUITES, ids=lambda suite: suite.name)
 def test_shared_suites_are_read_whole(

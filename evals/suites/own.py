@@ -11,10 +11,10 @@ from typing import Any
 
 from curator.errors import InputError
 from evals.gold import Claim, DigestGold, GoldRow, Poisoned, Query, Question, TagGold, TldrGold
-from evals.suites.base import Corpus, Suite, TaskName, own_rows
+from evals.suites.base import Corpus, Suite, TaskName, own_rows, read_rows
 from evals.suites.inputs import as_queries
 
-__all__ = ["OWN_SUITES", "SAMPLES"]
+__all__ = ["OWN_SUITES", "SAMPLES", "sample_abstracts"]
 
 SAMPLES = Path(__file__).parents[2] / "samples" / "library.jsonl"
 
@@ -33,6 +33,16 @@ def _samples(_data: Path | None, _folder: Path) -> list[Path]:
     return [SAMPLES]
 
 
+def sample_abstracts() -> dict[str, str]:
+    """The abstracts of the sample papers by their titles.
+
+    Raises:
+        InputError: the samples are not there.
+    """
+    (file,) = _samples(None, SAMPLES.parent)
+    return {paper["title"]: paper["abstract"] for paper in read_rows(file)}
+
+
 _CORPUS = Corpus("samples", _samples)
 _questions = own_rows("questions.jsonl", Question)
 
@@ -41,15 +51,22 @@ def _queries(data: Path | None) -> list[Query]:
     return as_queries(_questions(data))
 
 
+def _drafts(_: Path | None) -> list[Claim]:
+    from evals.drafts import draft_claims  # it reads the samples from here
+
+    return draft_claims()
+
+
 def _suite(
     task: TaskName,
     title: str,
     rows: Callable[[Path | None], Sequence[GoldRow]],
     quick_limit: int | None = None,
     stratum: Callable[[Any], str] | None = None,
+    name: str = "samples",
 ) -> Suite:
     return Suite(
-        name=f"{task}-samples",
+        name=f"{task}-{name}",
         task=task,
         title=title,
         licence=_LICENCE,
@@ -73,6 +90,10 @@ OWN_SUITES: tuple[Suite, ...] = (
     _suite("tag", "Tags by hand, of the built-in taxonomy", own_rows("tags.jsonl", TagGold), 12),
     _suite(
         "grounding", "True sentences, and false ones one edit away", own_rows("claims.jsonl", Claim)
+    ),
+    _suite(
+        "grounding", "Sentences that small models drafted, labelled by reading", _drafts,
+        name="drafts",
     ),
     _suite(
         "digest", "Weeks, and what belongs into them", own_rows("digests.jsonl", DigestGold),
