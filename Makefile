@@ -9,11 +9,13 @@ DEMO_HOME ?= .demo
 EVAL_HOME ?= .evals
 # Falls of a gated figure that are smaller are let pass: other processors, other last digits.
 MARGIN ?= 0.05
+# Compiled modules are kept whatever the environment says: the tests start hundreds of processes.
+export PYTHONDONTWRITEBYTECODE :=
 PEERS := .venv-peers
 PEERS_OUT ?= .peers
 
 .DEFAULT_GOAL := help
-.PHONY: help setup weights demo test check format bench bench-ingest bench-search eval peers lock clean
+.PHONY: help setup weights demo test test-fast check format bench bench-ingest bench-search eval peers lock clean
 
 help: ## what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -41,10 +43,13 @@ weights: $(STAMP) ## the default model weights (hash-checked, cached outside the
 demo: weights ## the whole path on the sample library: add, tldr, tag, digest, ask
 	@CURATOR_BIN=$(BIN)/curator DEMO_HOME=$(DEMO_HOME) bash samples/demo.sh
 
-# First the fast tests, two at a time; then those with a model, which needs both cores.
+# First those without a model, two at a time; then those with one, which needs both cores.
 test: weights ## every test, those with the real local model too
-	@$(BIN)/pytest -m "not model" -n 2
-	@$(BIN)/pytest -m model
+	@$(BIN)/pytest -m "not model" -n 2 --dist worksteal -o tmp_path_retention_count=1
+	@$(BIN)/pytest -m model -o tmp_path_retention_count=1
+
+test-fast: $(STAMP) ## the unit tests: nothing with a model, a killed process, a browser, a whole evaluation
+	@$(BIN)/pytest -m "not model and not slow" -n 2 --dist worksteal -o tmp_path_retention_count=1
 
 check: $(STAMP) ## formatting, lint, types
 	@$(BIN)/ruff format --check .

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import json
 import os
 import subprocess
@@ -10,10 +11,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from warm import Warm
+
 ROOT = Path(__file__).parents[1]
 SAMPLES = ROOT / "samples" / "library.jsonl"
 SEEDS = ROOT.parent / "shared" / "seeds"
 CURATOR = [sys.executable, "-m", "curator"]
+WARM = Warm()
+atexit.register(WARM.close)
 
 
 @dataclass(frozen=True)
@@ -37,17 +42,24 @@ def curator(
     stdin: str | bytes | None = None,
     prefix: list[str] | None = None,
     timeout: float = 240,
+    cold: bool = False,
 ) -> Result:
-    """Runs ``curator ARGS``; no run may ever show a traceback."""
-    done = subprocess.run(
-        [*(prefix or []), *CURATOR, *map(str, args)],
-        env={**os.environ, **(env or {})},
-        input=stdin.encode() if isinstance(stdin, str) else stdin or b"",
-        capture_output=True,
-        timeout=timeout,
-        check=False,
-    )
-    result = Result(done.returncode, done.stdout.decode(), done.stderr.decode())
+    """Runs ``curator ARGS``; no run may ever show a traceback. ``cold``: by an interpreter
+    of its own, with a seed of hashes of its own, and not by `warm`."""
+    given = stdin.encode() if isinstance(stdin, str) else stdin or b""
+    environment = {**os.environ, **(env or {})}
+    if prefix or cold:
+        done = subprocess.run(
+            [*(prefix or []), *CURATOR, *map(str, args)],
+            env=environment,
+            input=given,
+            capture_output=True,
+            timeout=timeout,
+            check=False,
+        )
+        result = Result(done.returncode, done.stdout.decode(), done.stderr.decode())
+    else:
+        result = Result(*WARM.run([*map(str, args)], env=environment, stdin=given, timeout=timeout))
     assert "Traceback" not in result.err, result.err
     return result
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 import re
@@ -45,8 +46,7 @@ class FakeEmbedder:
     def _vector(text: str) -> Vectors:
         total = np.zeros(DIMENSIONS)
         for word in _words(text) or [""]:
-            seed = int.from_bytes(hashlib.sha256(word.encode()).digest()[:8], "big")
-            total += np.random.default_rng(seed).standard_normal(DIMENSIONS)
+            total += _direction(word)
         return np.asarray(total / np.linalg.norm(total), dtype=np.float32)
 
 
@@ -122,6 +122,12 @@ def paper(title: str = "A Title", abstract: str = "An abstract of it.", **fields
     """A paper that is in no catalog."""
     digest = hashlib.sha256(title.encode()).hexdigest()[:12]
     return Paper(**({"id": f"p{digest}", "title": title, "abstract": abstract} | fields))
+
+
+@functools.cache
+def _direction(word: str) -> Any:
+    seed = int.from_bytes(hashlib.sha256(word.encode()).digest()[:8], "big")
+    return np.random.default_rng(seed).standard_normal(DIMENSIONS)
 
 
 def _words(text: str) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -32,10 +33,15 @@ def name_of(file: Path) -> str:
     return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
 
+@functools.cache
+def parsed(file: Path) -> ast.Module:
+    return ast.parse(file.read_text("utf-8"))
+
+
 def imports(file: Path, *, top_only: bool = False) -> Iterator[str]:
     """Every module that a file imports, with names taken from it; outside functions only, and
     not for type checkers, if ``top_only``."""
-    todo: list[ast.AST] = [ast.parse(file.read_text("utf-8"))]
+    todo: list[ast.AST] = [parsed(file)]
     while todo:
         node = todo.pop()
         if top_only and (
@@ -112,20 +118,20 @@ def test_modules_are_short_and_say_what_they_are(file: Path) -> None:
     text = file.read_text("utf-8")
     assert len(text.splitlines()) < 450, "a module of one idea has fewer lines"
     if len(text.splitlines()) > 1:
-        assert ast.get_docstring(ast.parse(text)), "it begins with what it is"
+        assert ast.get_docstring(parsed(file)), "it begins with what it is"
 
 
 def test_only_faces_print() -> None:
     for file in MODULES:
         if layer(name_of(file)) in ("core", "graphs"):
-            for node in ast.walk(ast.parse(file.read_text("utf-8"))):
+            for node in ast.walk(parsed(file)):
                 if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
                     assert node.func.id != "print", f"{name_of(file)} line {node.lineno}"
 
 
 def test_what_a_module_exports_is_there() -> None:
     for file in MODULES:
-        tree = ast.parse(file.read_text("utf-8"))
+        tree = parsed(file)
         names = {
             element.value
             for node in tree.body

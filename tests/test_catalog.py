@@ -411,6 +411,7 @@ def _add_in_a_process(path: str, source: str, queue: Any) -> None:
     catalog.close()
 
 
+@pytest.mark.slow
 def test_two_processes_add_the_same_papers(tmp_path: Path) -> None:
     path = tmp_path / "shared.sqlite3"
     spawn = multiprocessing.get_context("spawn")
@@ -432,6 +433,7 @@ def test_two_processes_add_the_same_papers(tmp_path: Path) -> None:
     catalog.close()
 
 
+@pytest.mark.slow
 def test_a_killed_process_keeps_whole_chunks(tmp_path: Path) -> None:
     path = tmp_path / "killed.sqlite3"
     script = f"""

@@ -8,10 +8,9 @@ import os
 import pty
 import re
 import select
+import shutil
 import signal
 import sqlite3
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -19,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from commands import ROOT, inline, write_lines
+from commands import ROOT, WARM, inline, write_lines
 from fakes import FakeEmbedder, OverlapReranker, Said, ScriptedLLM
 from hypothesis import given
 from hypothesis import strategies as st
@@ -74,10 +73,20 @@ def llm(monkeypatch: pytest.MonkeyPatch) -> ScriptedLLM:
     return scripted
 
 
+@pytest.fixture(scope="module")
+def two_papers(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A library of them; made once, and copied."""
+    home = tmp_path_factory.mktemp("two") / "home"
+    with Library(load_settings(home=str(home))) as made:
+        made.embedder = FakeEmbedder()
+        made.add([str(write_lines(home / "two.jsonl", OWL, BAT))])
+    return home
+
+
 @pytest.fixture
-def talk(llm: ScriptedLLM, tmp_path: Path) -> Callable[..., Any]:
+def talk(llm: ScriptedLLM, two_papers: Path) -> Callable[..., Any]:
     """Runs ``curator chat`` on two papers with these lines on standard input."""
-    assert inline("add", write_lines(tmp_path / "two.jsonl", OWL, BAT)).code == 0
+    shutil.copytree(two_papers, os.environ["CURATOR_HOME"])
 
     def talk(*lines: str, args: tuple[str, ...] = ()) -> Any:
         return inline("chat", *args, stdin="".join(f"{line}\n" for line in lines))
@@ -524,16 +533,12 @@ class Terminal:
 
     def __init__(self, **env: str) -> None:
         self._master, slave = pty.openpty()
-        code = DRIVER.format(tests=str(ROOT / "tests"))
-        self._process = subprocess.Popen(
-            [sys.executable, "-c", code],
-            stdin=slave,
-            stdout=slave,
-            stderr=slave,
+        self._process = WARM.start(
+            [],
+            files=(slave, slave, slave),
             env={**os.environ, "TERM": "xterm", "PYTHONPATH": str(ROOT), **env},
-            start_new_session=True,
-            # A job in the background (CI) is started with Ctrl-C ignored, and hands that on.
-            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509
+            code=DRIVER.format(tests=str(ROOT / "tests")),
+            new_session=True,
         )
         os.close(slave)
         self.text = ""

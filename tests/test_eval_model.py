@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
 import random
-from collections.abc import Callable, Sequence
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +17,7 @@ from commands import ROOT
 
 from curator.grounding import RuleGrounder, Verdict
 from curator.paper import Paper
+from curator.paths import default_models_dir
 from curator.settings import load_settings
 from curator.tagging import EmbeddingTagScorer
 from evals.compare import GateReport, gate
@@ -24,9 +30,36 @@ pytestmark = [pytest.mark.model, pytest.mark.timeout(900)]
 LIMIT = 12
 
 
+def kept_answers() -> Path:
+    """Where the model's answers of former sessions lie: outside the project, as weights do, and
+    by all that stands between a request and its answer. The request itself, the prompt and the
+    hash of the weights are in the key of each answer (`curator.llm.metered`)."""
+    digest = hashlib.sha256(version("llama-cpp-python").encode())
+    for file in sorted((ROOT / "curator" / "llm").glob("*.py")):
+        digest.update(file.read_bytes())
+    return default_models_dir().with_name("test-answers") / f"answers-{digest.hexdigest()[:16]}"
+
+
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("evals")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Of former sessions only answers come back: outputs that were made by what these tests
+    break must never be taken for sound ones."""
+    folder = tmp_path_factory.mktemp("evals")
+    kept = kept_answers()
+    with contextlib.suppress(OSError):
+        shutil.copytree(kept, folder / "models")
+    yield folder
+    with contextlib.suppress(OSError):
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        fresh = Path(tempfile.mkdtemp(dir=kept.parent, prefix="answers-"))
+        shutil.copytree(folder / "models", fresh, dirs_exist_ok=True)
+        former = fresh.with_name(f"{fresh.name}-former")
+        if kept.exists():
+            kept.rename(former)
+        fresh.rename(kept)
+        for other in kept.parent.glob("answers-*"):  # what changed code cannot use any more, too
+            if other != kept:
+                shutil.rmtree(other, ignore_errors=True)
 
 
 @pytest.fixture

@@ -495,6 +495,7 @@ def test_new_papers_are_added_to_the_columns(small: Catalog) -> None:
     assert all(small.facets._columns[name][1] is column for name, column in columns.items())
 
 
+@pytest.mark.slow
 def test_another_process_writes(small: Catalog) -> None:
     for filters in PANEL[:6]:
         asked(small, filters)

@@ -290,6 +290,7 @@ def test_feeding_makes_an_index_of_a_former_recipe_anew(catalog: Catalog, tmp_pa
     assert index.count() == len(PAPERS) + 1
 
 
+@pytest.mark.slow
 def test_killed_while_it_is_made_anew(
     catalog: Catalog, index: LexicalIndex, tmp_path: Path
 ) -> None:

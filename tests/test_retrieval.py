@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import shutil
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -17,8 +18,11 @@ from curator.query import ParsedQuery, parse_query
 from curator.retrieval import HybridRetriever, Mode
 
 
-@pytest.fixture
-def search(catalog: Catalog, tmp_path: Path) -> HybridRetriever:
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A catalog and its indexes; made once, and copied."""
+    folder = tmp_path_factory.mktemp("made")
+    catalog = Catalog(folder / "catalog.sqlite3")
     add(
         catalog,
         record("Owls at night", "Owls see at night.", listed="2026-11-20", authors=["Ada"]),
@@ -26,14 +30,30 @@ def search(catalog: Catalog, tmp_path: Path) -> HybridRetriever:
         record("Bread", "Yeast and ovens."),
         *many(30),
     )
-    lexical = LexicalIndex(tmp_path / "lexical", catalog.papers)
-    lexical.sync()
+    LexicalIndex(folder / "lexical", catalog.papers).sync()
     embedder = FakeEmbedder()
+    vectors = VectorIndex(folder / "vectors", catalog.vectors, embedder.fingerprint)
+    sync_vectors(catalog, vectors, embedder, lambda: writer_lock(folder / "lock"))
+    vectors.close()
+    catalog.close()
+    return folder
+
+
+@pytest.fixture
+def catalog(made: Path, tmp_path: Path) -> Iterator[Catalog]:
+    shutil.copytree(made, tmp_path, dirs_exist_ok=True)
+    opened = Catalog(tmp_path / "catalog.sqlite3")
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def search(catalog: Catalog, tmp_path: Path) -> Iterator[HybridRetriever]:
+    embedder = FakeEmbedder()
+    lexical = LexicalIndex(tmp_path / "lexical", catalog.papers)
     vectors = VectorIndex(tmp_path / "vectors", catalog.vectors, embedder.fingerprint)
-    sync_vectors(catalog, vectors, embedder, lambda: writer_lock(tmp_path / "lock"))
-    return HybridRetriever(
-        catalog.papers, lexical, vectors, embedder, facets=lambda: catalog.facets
-    )
+    yield HybridRetriever(catalog.papers, lexical, vectors, embedder, facets=lambda: catalog.facets)
+    vectors.close()
 
 
 @pytest.mark.parametrize("mode", ["hybrid", "dense", "lexical"])
@@ -76,13 +96,15 @@ def test_empty_queries_do_not_break(search: HybridRetriever, query: str, mode: M
     assert len(search.search(query, 3, mode=mode)) <= 3
 
 
-def test_words_alone_do_without_vectors(catalog: Catalog, tmp_path: Path) -> None:
+def test_words_alone_do_without_vectors(tmp_path: Path) -> None:
+    catalog = Catalog(tmp_path / "catalog.sqlite3")
     add(catalog, record("Owls"))
     lexical = LexicalIndex(tmp_path / "lexical", catalog.papers)
     lexical.sync()
     (hit,) = HybridRetriever(catalog.papers, lexical).search("owls")
     assert (hit.rank, hit.paper.title) == (1, "Owls")
     assert HybridRetriever(catalog.papers, lexical).search("owls", mode="dense") == []
+    catalog.close()
 
 
 def test_the_same_search_has_the_same_answer(search: HybridRetriever) -> None:

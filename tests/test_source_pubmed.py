@@ -375,6 +375,7 @@ def test_what_is_not_medline() -> None:
         assert not medline.looks_like(other)
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(5)
 @pytest.mark.parametrize(
     "data",

@@ -598,6 +598,7 @@ def test_no_lines_stop_the_parser_and_none_is_lost(lines: list[str]) -> None:
         entries("\n".join(lines))
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(60)
 @pytest.mark.parametrize("piece", ["a\n", "% ", "{", "[", '{"', "x " * 300 + "\n", "\\", "\n a"])
 def test_large_hostile_files_take_no_long_time(piece: str) -> None:

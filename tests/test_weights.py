@@ -691,6 +691,7 @@ def wheelhouse(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("tool", ["pip", "uv"])
 def test_real_tool(
     tool: str, wheelhouse: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
