@@ -80,10 +80,11 @@ _PART = re.compile(r"[;:](?=\s|$)")
 # Where within a clause another thing is spoken of.
 _PHRASE = frozenset(["and", "or", "than", "versus", "compared", "against"])
 SUBJECT = 5  # words that a sentence may take to name what it is about
-# A sentence about the paper's own work.
+# A sentence about the paper's own work: its name may stand for "we" or "our method".
+_METHOD = r"the (?:proposed|resulting|approach|method|model|framework|system|algorithm)"
 OWN_WORK = re.compile(
-    r"^\W*(we|our|this|these|the (?:proposed|resulting)|it|its|in this|here"
-    r"|the (?:approach|method|model|framework|system|algorithm))\b",
+    rf"^\W*(?:we|our|this|these|it|its|in this|here|{_METHOD})\b"
+    rf"|^[^,;:]{{3,60}}, (?:we|our|{_METHOD})\b",
     re.I,
 )
 _OWN = frozenset(["it", "we", "our"])

@@ -125,9 +125,7 @@ def quotation(paper_id: str, quote: str, group: str = "") -> AnswerSentence:
 def rungs_of(sentences: Sequence[AnswerSentence]) -> Rungs:
     """The rungs of an answer that no model took part in."""
     quoted = sum(sentence["origin"] == "quote" for sentence in sentences)
-    return Rungs(
-        drafted=0, passed=0, repairs=0, repaired=0, fallbacks=0, fallback=0, quoted=quoted
-    )
+    return Rungs(drafted=0, passed=0, repairs=0, repaired=0, fallbacks=0, fallback=0, quoted=quoted)
 
 
 def finished_sentences(draft: str) -> list[dict[str, Any]]:

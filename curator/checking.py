@@ -11,7 +11,8 @@ is checked against that paper (`curator.grounding`). In this order a sentence is
    other.
 
 What is checked is the sentence as it stands, without a label such as "**Autellix**:", addresses
-and "(paper)". The check is not loosened for the words that newsletters wrap claims in.
+and "(paper)". The check is not loosened for the words that newsletters wrap claims in. What it
+does not follow may be judged by a model beyond that, which can call it "doubtful".
 """
 
 from __future__ import annotations
@@ -23,8 +24,9 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from curator.claims import Nothing, claim_of, may_be_claim, says_nothing
+from curator.entailment import Judge, RuleJudge
 from curator.errors import InputError
-from curator.grounding import Grounder, stems
+from curator.grounding import Grounder, Verdict, stems
 from curator.grounding import Status as Grounded
 from curator.markdown_sentences import Block, Sentence, markdown_blocks
 from curator.mentions import (
@@ -48,7 +50,9 @@ __all__ = [
     "decode_draft",
 ]
 
-Status = Literal["supported", "unsupported", "contradicted", "no_claim", "paper_not_found"]
+Status = Literal[
+    "supported", "unsupported", "doubtful", "contradicted", "no_claim", "paper_not_found"
+]
 
 LARGEST = 2_000_000  # bytes: a newsletter has some ten thousand
 FOUND = 5  # papers of a search that are looked at
@@ -57,6 +61,7 @@ FOUND = 5  # papers of a search that are looked at
 SHARE = 0.7
 MARGIN = 0.2
 WORDS = 4
+DOUBTFUL = 0.2  # a sentence that a model judged less probable than this is doubtful
 
 _ONLY_NAMES = ("names the paper", "authors, venue or date, as stored")
 _PLURAL = re.compile(r"\b(?:they|both|neither)\b|^\W*(?:these|their|all)\b", re.I)
@@ -65,7 +70,8 @@ _PLURAL = re.compile(r"\b(?:they|both|neither)\b|^\W*(?:these|their|all)\b", re.
 @dataclass(frozen=True, slots=True)
 class PaperCheck:
     """A sentence against one paper. ``quote`` is the stored sentence that decides, verbatim;
-    ``score`` is the grounder's, from 0 to 1; ``quoted``: it stands there word for word."""
+    ``score`` is the grounder's, from 0 to 1; ``quoted``: it stands there word for word.
+    ``probability`` that the paper supports it, and which ``judge`` says so."""
 
     paper: Paper
     found_by: FoundBy
@@ -74,6 +80,8 @@ class PaperCheck:
     quote: str
     score: float
     reason: str
+    probability: float = 0.0
+    judge: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +107,7 @@ class CheckedSentence:
     def is_trouble(self) -> bool:
         """Whether it is about a paper and not supported. A sentence that names no paper in
         particular is none; one that points to a paper that is not stored is."""
-        return self.status in {"unsupported", "contradicted"} or bool(
+        return self.status in {"unsupported", "doubtful", "contradicted"} or bool(
             self.status == "paper_not_found" and self.pointer
         )
 
@@ -159,13 +167,22 @@ class DraftChecker:
     """Marks the sentences of drafts, against one library.
 
     ``resolve`` is `curator.catalog.papers.Papers.resolve`, ``search`` is
-    `curator.library.Library.search`.
+    `curator.library.Library.search`; ``judge`` says how probable it is that a paper supports a
+    sentence which the grounder did not follow.
     """
 
-    def __init__(self, resolve: Callable[[str], Paper], search: Search, grounder: Grounder) -> None:
+    def __init__(
+        self,
+        resolve: Callable[[str], Paper],
+        search: Search,
+        grounder: Grounder,
+        judge: Judge | None = None,
+    ) -> None:
         self._mentions = Mentions(resolve, search)
         self._search = search
         self._grounder = grounder
+        self._judge = judge
+        self._rules: Judge = RuleJudge()
 
     def check(
         self,
@@ -191,6 +208,9 @@ class DraftChecker:
             row = bisect_right(starts, start) - 1
             place = (row + 1, start - starts[row] + 1, start, end, text[start:end], item.claim)
             status, reason, checks = self._checked(i, item, context, paper)
+            checks = self._weighed(item.claim, checks)
+            if status == "unsupported" and checks and self._is_doubtful(checks[0]):
+                status = "doubtful"
             pointers = [m.pointer for m in item.about or item.own if not m.papers]
             pointer = pointers[0] if status == "paper_not_found" and pointers else ""
             decisive = checks[0] if checks else None
@@ -265,12 +285,33 @@ class DraftChecker:
         return list(found.values())
 
     def _compared(self, claim: str, paper: Paper, by: FoundBy) -> PaperCheck:
-        sentences = [span.text for span in split_sentences(paper.abstract)]
-        verdict = self._grounder.check(claim, [*sentences, paper.title], paper.title)
+        verdict = self._grounder.check(claim, _sources(paper), paper.title)
         quoted = verdict.supported and _bare(claim) in _bare(verdict.quote)
         return PaperCheck(
             paper, by, verdict.status, quoted, verdict.quote, verdict.score, verdict.reason
         )
+
+    def _weighed(self, claim: str, checks: Sequence[PaperCheck]) -> tuple[PaperCheck, ...]:
+        """The checks with their probabilities. Only the one that decides is worth the seconds
+        of a model, and only where the rules left it open."""
+        weighed = []
+        for check in checks:
+            is_open = self._judge is not None and check is checks[0]
+            judge = self._judge if is_open and check.status == "unsupported" else None
+            verdict = Verdict(
+                check.status == "supported",
+                check.score,
+                check.quote,
+                contradicted=check.status == "contradicted",
+            )
+            by = judge or self._rules
+            value = by.probability(claim, verdict, _sources(check.paper), check.paper.title)
+            weighed.append(replace(check, probability=value, judge=by.name))
+        return tuple(weighed)
+
+    def _is_doubtful(self, check: PaperCheck) -> bool:
+        judged = self._judge is not None and check.judge == self._judge.name
+        return judged and check.probability < DOUBTFUL
 
     def _searched(self, claim: str) -> Mention | None:
         """The paper that supports a sentence, or clearly is what it speaks of."""
@@ -286,6 +327,10 @@ class DraftChecker:
         if best < SHARE or best - max(others, default=0.0) < MARGIN:
             return None
         return Mention((papers[shares.index(best)],), "search")
+
+
+def _sources(paper: Paper) -> list[str]:
+    return [*(span.text for span in split_sentences(paper.abstract)), paper.title]
 
 
 def _required(item: _Item, needed: list[Mention]) -> list[Mention]:

@@ -23,12 +23,22 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal, Protocol
 
-from curator.alignment import align, denied, left_out, said_stems, said_words
+from curator.alignment import OWN_WORK, align, denied, left_out, said_stems, said_words
 from curator.sentences import split_sentences
 from curator.stemming import WORD, number_words, stem, stems, words
 from curator.text import fold, plain
 
-__all__ = ["Grounder", "RuleGrounder", "Status", "Verdict", "names_in", "numbers_in", "stems"]
+__all__ = [
+    "Grounder",
+    "RuleGrounder",
+    "Status",
+    "Verdict",
+    "names_in",
+    "names_missing",
+    "numbers_in",
+    "stems",
+    "turned",
+]
 
 Status = Literal["supported", "unsupported", "contradicted"]
 
@@ -47,12 +57,6 @@ _UNITS = {
     "billion": "b",
     "trillion": "t",
 }
-# A sentence about the paper's own work: its name may stand for "we" or "our method".
-_OWN = re.compile(
-    r"^\W*(we|our|this|these|the (?:proposed|resulting)|it|its|in this|here"
-    r"|the (?:approach|method|model|framework|system|algorithm))\b",
-    re.I,
-)
 _OPPOSITES = [
     ("more", "less"), ("more", "fewer"), ("higher", "lower"), ("high", "low"),
     ("better", "worse"), ("best", "worst"), ("increase", "decrease"), ("increase", "reduce"),
@@ -100,7 +104,7 @@ class RuleGrounder:
     """The rules above."""
 
     # Part of the recipe of what was checked; to be raised when the rules change.
-    name = "rules 6"
+    name = "rules 7"
 
     def check(self, claim: str, sources: Sequence[str], title: str = "") -> Verdict:
         """``sources`` are sentences of one or more papers, ``title`` adds their names."""
@@ -136,7 +140,7 @@ def _compare(claim: str, source: str, title: str) -> Verdict:
         return Verdict(False, 0.0, source, "it says nothing")
     # Where the paper speaks of itself, its name may stand for "we"; nowhere else, for there
     # the name would take the place of another subject.
-    named = set(said_stems(title)) - set(source_words) if _OWN.search(plain(source)) else set()
+    named = set(said_stems(title)) - set(source_words) if OWN_WORK.search(plain(source)) else set()
     names_from = f"{source} {title}" if named else source
     rest = [word for word in claim_words if word not in named]
     have = set(source_words)
@@ -146,11 +150,11 @@ def _compare(claim: str, source: str, title: str) -> Verdict:
     lacking = [word for word in dict.fromkeys(rest) if word not in have]
     alignment = align(tuple(rest), source)
     numbers = numbers_in(claim) - numbers_in(names_from)
-    turned = _turned(claim, source)
+    reversed_ = turned(claim, source)
     trouble = (
         _listed("the source has no", numbers)
-        or _listed("the source does not name", _missing_names(claim, names_from))
-        or turned
+        or _listed("the source does not name", names_missing(claim, names_from))
+        or reversed_
         or left_out(claim, source, alignment)
         or _listed("not in the source:", lacking[:5])
         or ("it says nothing of the source" if not rest else "")
@@ -159,7 +163,7 @@ def _compare(claim: str, source: str, title: str) -> Verdict:
     if not trouble:
         return Verdict(True, score, source)
     against = coverage >= _SAME_THING and (
-        turned.startswith("the source")
+        reversed_.startswith("the source")
         or bool(denied(claim, source, alignment))
         or _other_figure(claim, source, numbers)
     )
@@ -180,8 +184,8 @@ def _listed(what: str, items: Collection[str]) -> str:
     return f"{what} {', '.join(sorted(items))}" if items else ""
 
 
-def _turned(claim: str, source: str) -> str:
-    """What comparison the claim turns round, if any."""
+def turned(claim: str, source: str) -> str:
+    """What comparison the claim turns round, for people; empty if none."""
     claim_stems = {stem(word) for word in said_words(claim)}
     source_stems = {stem(word) for word in said_words(source)}
     for pair in _OPPOSITES:
@@ -261,7 +265,8 @@ def names_in(text: str) -> set[str]:
     return found
 
 
-def _missing_names(claim: str, source: str) -> set[str]:
+def names_missing(claim: str, source: str) -> set[str]:
+    """The names of a claim that its source does not have, in any writing."""
     have = fold(source)
     compact = re.sub(r"[^\w]+", "", have)
     return {

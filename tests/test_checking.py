@@ -20,7 +20,7 @@ from curator.checking import CheckedSentence, DraftChecker, decode_draft
 from curator.claims import claim_of, says_nothing
 from curator.cli.app import app
 from curator.errors import InputError
-from curator.grounding import RuleGrounder
+from curator.grounding import RuleGrounder, Verdict
 from curator.library import Library
 from curator.markdown_sentences import markdown_blocks
 from curator.mentions import pointers_in, short_names, stands_in
@@ -637,7 +637,8 @@ def test_json_is_as_documented() -> None:
     assert all(
         list(row)
         == ["line", "column", "start", "end", "text", "claim", "status", "supported", "quoted",
-            "paper_id", "title", "found_by", "quote", "score", "reason", "pointer", "papers"]
+            "paper_id", "title", "found_by", "quote", "score", "probability", "judge", "reason",
+            "pointer", "papers"]
         for row in rows
     )  # fmt: skip
     good, bad = rows[2:]
@@ -646,6 +647,9 @@ def test_json_is_as_documented() -> None:
     assert DRAFT[bad["start"] : bad["end"]] == bad["text"] == FALSE
     assert bad["papers"][0]["paper_id"] == bad["paper_id"] and 0 < bad["score"] < 1
     assert rows[0]["paper_id"] is None and rows[0]["papers"] == []
+    assert rows[0]["probability"] is rows[0]["judge"] is None
+    assert good["judge"] == bad["judge"] == "rules"
+    assert good["probability"] > 0.85 and bad["probability"] < 0.4
 
 
 @pytest.mark.usefixtures("stored")
@@ -658,6 +662,8 @@ def test_pairs(tmp_path: Path) -> None:
     assert code == 1
     assert [row["supported"] for row in found] == [True, False]
     assert found[0]["evidence"] == QUOTE and found[1]["reason"]
+    assert [row["judge"] for row in found] == ["rules", "rules"]
+    assert found[0]["probability"] > 0.85 > 2 * found[1]["probability"]
 
 
 @pytest.mark.parametrize(
@@ -698,3 +704,81 @@ def test_a_file_that_may_not_be_read(tmp_path: Path) -> None:
     file.write_text("x")
     file.chmod(0)
     assert run(file)[0] == 2
+
+
+# ------------------------------------------------------------------- a model's judgement
+
+
+class Guess:
+    """Stands in for `curator.judging.ModelJudge`."""
+
+    name = "local:guess"
+
+    def __init__(self, value: float) -> None:
+        self.value = value
+        self.asked: list[tuple[str, str]] = []
+
+    def probability(self, claim: str, verdict: Verdict, sources: object, title: str = "") -> float:
+        self.asked.append((claim, verdict.status))
+        return self.value
+
+
+FREE = "Whole programs, not single calls, are what Orchid plans for."
+
+
+def judged(library: Library, text: str, guess: Guess) -> list[CheckedSentence]:
+    papers = library.catalog.papers
+    checker = DraftChecker(papers.resolve, library.search, library.grounder, guess)
+    return checker.check(text, paper=papers.resolve("2401.00001"))
+
+
+def test_a_judged_sentence_is_never_supported(library: Library) -> None:
+    guess = Guess(0.97)
+    (one,) = judged(library, FREE, guess)
+    assert one.status == "unsupported" and one.is_trouble
+    assert one.decisive is not None
+    assert (one.decisive.probability, one.decisive.judge) == (0.97, "local:guess")
+    assert guess.asked == [(FREE, "unsupported")]
+    (one,) = judged(library, FREE, Guess(0.19))
+    assert one.status == "doubtful" and one.is_trouble
+    assert one.decisive is not None and one.decisive.status == "unsupported"
+
+
+def test_a_model_is_not_asked_where_the_rules_decide(library: Library) -> None:
+    guess = Guess(0.01)
+    found = judged(library, f"{QUOTE} {FALSE} Hello!", guess)
+    assert [one.status for one in found] == ["supported", "contradicted", "no_claim"]
+    assert guess.asked == []
+    assert [one.decisive.judge for one in found if one.decisive] == ["rules", "rules"]
+
+
+@pytest.mark.usefixtures("stored")
+def test_the_command_with_a_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import curator.llm
+    from curator import judging
+
+    guess = Guess(0.11)
+    monkeypatch.setattr(curator.llm, "open_llm", lambda _settings, spec: spec)
+    monkeypatch.setattr(judging, "model_judge", lambda model: guess if model == "local" else None)
+    args = ("-", "--paper", "2401.00001", "--model", "local")
+    code, out, err = run(*args, stdin=f"{FREE} {FALSE}")
+    assert code == 1
+    assert "1:1: doubtful (0.11 by local:guess): the source does not" in out
+    assert "2 sentences: 1 doubtful, 1 contradicted." in err
+    code, out, _ = run(*args, "--json", stdin=FREE)
+    row = json.loads(out)
+    assert code == 1 and row["status"] == "doubtful" and row["supported"] is False
+    assert (row["probability"], row["judge"]) == (0.11, "local:guess")
+    file = tmp_path / "pairs.jsonl"
+    file.write_text(json.dumps({"source": ORCHID.abstract, "claim": FREE}))
+    code, out, _ = run("--pairs", file, "--model", "local")
+    row = json.loads(out)
+    assert code == 1 and row["status"] == "doubtful" and not row["supported"]
+
+
+@pytest.mark.usefixtures("stored")
+def test_a_server_cannot_judge(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "none")
+    code, out, err = run("-", "--model", "openai:small", stdin=FREE)
+    assert code == 2 and not out
+    assert "openai:small" in err and "local" in err

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from curator.checking import CheckedSentence, PaperCheck
+    from curator.entailment import Judge
     from curator.library import Library
 
 __all__ = ["check"]
@@ -22,6 +23,7 @@ __all__ = ["check"]
 STATUSES = {
     "supported": "supported",
     "unsupported": "not supported",
+    "doubtful": "doubtful",
     "contradicted": "contradicted",
     "no_claim": "no claim",
     "paper_not_found": "paper not found",
@@ -45,6 +47,13 @@ def check(
         Path | None,
         typer.Option(help='Check claims against texts: JSON Lines {"source", "claim"}.'),
     ] = None,
+    model: Annotated[
+        str | None,
+        typer.Option(
+            help="Judges what the check leaves open: local:qwen2.5-coder-1.5b-instruct.",
+            show_default=False,
+        ),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Check each sentence of your own text against the papers it is about.
@@ -61,6 +70,9 @@ def check(
 
     curator check review.txt --paper 2401.01234 --json
 
+    With --model, a model judges these: "doubtful" are those that it thinks are wrong, and the
+    number is the probability that they are right. It takes a few seconds a sentence.
+
     Exit code 1 if a sentence about a paper is not supported, or points to a paper that is not
     in the library; else 0. A line of three dashes ends what a heading was about.
     """
@@ -76,7 +88,7 @@ def check(
         if paper or quiet:
             raise UsageError("--pairs goes with neither --paper nor --quiet.")
         with open_library() as library:
-            failed = _check_pairs(library, pairs)
+            failed = _check_pairs(library, pairs, _judge(library, model))
         raise typer.Exit(1 if failed else 0)
     assert draft is not None
     name = "standard input" if draft == "-" else draft
@@ -88,7 +100,12 @@ def check(
                 remedy="Add some: curator add FILE (or arxiv:ID). Is --home right?",
             )
         chosen = library.catalog.papers.resolve(paper) if paper else None
-        checker = DraftChecker(library.catalog.papers.resolve, library.search, library.grounder)
+        checker = DraftChecker(
+            library.catalog.papers.resolve,
+            library.search,
+            library.grounder,
+            _judge(library, model),
+        )
         found = checker.check(
             text,
             paper=chosen,
@@ -125,24 +142,43 @@ def _read(draft: str) -> bytes:
         ) from error
 
 
-def _check_pairs(library: Library, file: Path) -> int:
+def _judge(library: Library, model: str | None) -> Judge | None:
+    if model is None:
+        return None
+    from curator.judging import model_judge
+    from curator.llm import open_llm
+
+    return model_judge(open_llm(library.settings, model))
+
+
+def _check_pairs(library: Library, file: Path, judge: Judge | None) -> int:
     """A line for each pair; how many claims are not supported."""
+    from curator.checking import DOUBTFUL
     from curator.cli.files import read_lines
+    from curator.entailment import RuleJudge
     from curator.sentences import split_sentences
 
     rows = read_lines(file, ("source", "claim"))
+    rules = RuleJudge()
     failed = 0
     for done, row in enumerate(rows, 1):
         sentences = [span.text for span in split_sentences(row["source"])]
         verdict = library.grounder.check(row["claim"], sentences)
         failed += not verdict.supported
+        status: str = verdict.status
+        by = judge if judge and status == "unsupported" and sentences else rules
+        probability = by.probability(row["claim"], verdict, sentences)
+        if by is not rules and probability < DOUBTFUL:
+            status = "doubtful"
         put_json(
             {
                 **({"id": row["id"]} if "id" in row else {}),
                 "claim": row["claim"],
                 "supported": verdict.supported,
-                "status": verdict.status,
+                "status": status,
                 "score": round(verdict.score, 4),
+                "probability": round(probability, 4),
+                "judge": by.name,
                 "evidence": verdict.quote,
                 "reason": verdict.reason,
             },
@@ -169,6 +205,8 @@ def _as_json(one: CheckedSentence) -> dict[str, Any]:
         "found_by": first.found_by if first else None,
         "quote": first.quote if first else None,
         "score": round(first.score, 4) if first else None,
+        "probability": round(first.probability, 4) if first else None,
+        "judge": first.judge if first else None,
         "reason": one.reason,
         "pointer": one.pointer or None,
         "papers": [_paper_json(check) for check in one.checks],
@@ -184,6 +222,8 @@ def _paper_json(check: PaperCheck) -> dict[str, Any]:
         "quoted": check.quoted,
         "quote": check.quote,
         "score": round(check.score, 4),
+        "probability": round(check.probability, 4),
+        "judge": check.judge,
         "reason": check.reason,
     }
 
@@ -196,6 +236,9 @@ def _show(one: CheckedSentence, draft: str) -> None:
     if one.status == "supported" and one.decisive:
         how = "quoted" if one.decisive.quoted else "checked"
         status = f"{status}: {how}, {one.decisive.score:.2f}"
+    elif one.reason and one.decisive and one.decisive.judge not in {"", "rules"}:
+        by = one.decisive
+        status = f"{status} ({by.probability:.2f} by {by.judge}): {one.reason}"
     elif one.reason:
         status = f"{status}: {one.reason}"
     place = "" if draft == "-" else f"{draft}:"

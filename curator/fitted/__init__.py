@@ -1,7 +1,8 @@
 """Fitted numbers, ours to ship: each file is written by a script of ``evals`` that says on what.
 
 `evals.fit_tldr` (which sentence summarises), `evals.fit_roles` (what a sentence does in an
-abstract), `evals.fit_answerable` (whether the evidence answers a question).
+abstract), `evals.fit_answerable` (whether the evidence answers a question), `evals.fit_check`
+(how likely a sentence is right).
 """
 
 from __future__ import annotations

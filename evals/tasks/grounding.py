@@ -1,14 +1,19 @@
 """The check itself: does it stop what the source does not say, and let pass what it does?
 
-The claim is given with the whole source text; the check compares it with each sentence.
+The claim is given with the whole source text; the check compares it with each sentence. What
+the rules leave open has a probability, which is measured, too. No model takes part:
+`evals.fit_check` measures what one adds.
 """
 
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Sequence
+from functools import cached_property, partial
 from typing import Any, ClassVar
 
+from curator.entailment import RuleJudge
 from curator.sentences import split_sentences
 from evals.gold import Claim
 from evals.metrics import Facts, Floats, Prepared, Statistic, ratio
@@ -18,11 +23,11 @@ from evals.tasks.base import Bench, EvalTask, Finding, Output
 __all__ = ["GroundingTask"]
 
 
-def _balanced_accuracy(facts: Sequence[Facts]) -> Prepared:
+def _balanced_accuracy(facts: Sequence[Facts], fact: str = "passed") -> Prepared:
     import numpy as np
 
     truth = np.array([f["supported"] for f in facts], dtype=bool)
-    said = np.array([f["passed"] for f in facts], dtype=bool)
+    said = np.array([f[fact] for f in facts], dtype=bool)
 
     def value(weights: Floats) -> float:
         # As sklearn.metrics.balanced_accuracy_score, which warns where a class is not drawn.
@@ -70,8 +75,25 @@ class GroundingTask(EvalTask[Claim]):
             needs=("supported", "passed"),
         ),
         Statistic(
-            "auroc", "AUROC of the score", gate=True, prepare=_auroc, needs=("supported", "score")
+            "balanced_accuracy_probable",
+            "balanced accuracy of a probability of at least 0.5",
+            prepare=partial(_balanced_accuracy, fact="probable"),
+            needs=("supported", "probable"),
         ),
+        Statistic(
+            "auroc",
+            "AUROC of the probability",
+            gate=True,
+            prepare=_auroc,
+            needs=("supported", "score"),
+        ),
+        ratio(
+            "brier",
+            "squared error of the probability (0.25: it says nothing)",
+            lambda f: ((f["score"] - float(f["supported"])) ** 2, 1.0),
+            better="lower",
+        ),
+        ratio("cost", "processor time of a check", "milliseconds", better="lower", unit="ms"),
         ratio(
             "false_passed",
             "false claims that were passed",
@@ -87,12 +109,19 @@ class GroundingTask(EvalTask[Claim]):
         ),
     )
 
+    @cached_property
+    def judge(self) -> RuleJudge:
+        return RuleJudge()
+
     def run(self, bench: Bench, row: Claim) -> Output:
+        started = time.thread_time()
         sentences = [span.text for span in split_sentences(row.source)]
         verdict = bench.library.grounder.check(row.claim, sentences, row.title)
+        probability = self.judge.probability(row.claim, verdict, sentences, row.title)
         return {
             "supported": verdict.supported,
-            "score": verdict.score,
+            "probability": probability,
+            "milliseconds": 1000 * (time.thread_time() - started),
             "reason": verdict.reason,
             "quote": verdict.quote,
         }
@@ -101,7 +130,9 @@ class GroundingTask(EvalTask[Claim]):
         return {
             "supported": row.supported,
             "passed": output["supported"],
-            "score": output["score"],
+            "score": output["probability"],
+            "probable": output["probability"] >= 0.5,
+            "milliseconds": output["milliseconds"],
             "edits": row.edits,
             "reason": output["reason"].partition(":")[0],
         }
