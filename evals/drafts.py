@@ -29,7 +29,7 @@ from evals.gold import Claim, GoldRow
 from evals.metrics import LEVEL
 from evals.suites.base import own_rows
 from evals.suites.own import sample_abstracts
-from graphs.drafting import echoes
+from graphs.drafting import says_nothing
 
 __all__ = [
     "Checked",
@@ -215,7 +215,7 @@ def checked(
         fate: Literal["refused", "said", "quoted"] = "said"
         taken = _is_taken(draft.kind, text, said, sentences)
         vague = draft.kind == "answer" and (
-            echoes(text, draft.title) or loses_subject(text, verdict.quote, draft.title)
+            says_nothing(text, draft.title) or loses_subject(text, verdict.quote, draft.title)
         )
         if not verdict.supported or not taken or vague:
             fate = "refused"

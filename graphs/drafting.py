@@ -25,11 +25,12 @@ from curator.errors import BudgetExhausted, MissingError, ModelError
 from curator.evidence import Evidence
 from curator.mentions import short_names
 from curator.prompting import Prompt, load_prompt
+from curator.stemming import STOP
 from curator.text import fold, plain
 from curator.trace import note_check, traced
 from graphs.context import AskContext, Writer
 
-__all__ = ["Cancelled", "Written", "echoes", "write"]
+__all__ = ["Cancelled", "Written", "says_nothing", "write"]
 
 # Characters that end a sentence; a long one that lacks them was cut off at the length limit.
 _ENDS = (".", "!", "?", ".”", '."')
@@ -176,9 +177,9 @@ class _Desk:
             if len(text) >= MAX_SENTENCE - 1:
                 self._refuse(text, "cut off at the length limit", 0.0)
                 return
-            text += "."
-        if any(echoes(text, item.paper.title) for item in self.evidence):
-            self._refuse(text, "it only repeats the title", 0.0)
+            text = text.rstrip(" ,;:–—-") + "."
+        if any(says_nothing(text, item.paper.title) for item in self.evidence):
+            self._refuse(text, "it says nothing", 0.0)
             return
         # The number that the model gave is only a hint: what counts is what the check finds.
         hint = sentence.get("evidence")
@@ -227,10 +228,12 @@ class _Desk:
         self.emit({"event": "sentence", "sentence": sentence})
 
 
-def echoes(text: str, title: str) -> bool:
-    """Whether a sentence is but a title, or a part of one: which the reader sees as the source
-    anyway, and which answers nothing."""
-    return _same(text) in _same(title)
+def says_nothing(text: str, title: str) -> bool:
+    """Whether a sentence is but names, or a part of the title, which the reader sees as the
+    source anyway."""
+    plainly = (word.strip(",.;:()") for word in plain(text).split())
+    bare = not any(word[:1].islower() and word not in STOP for word in plainly)
+    return bare or _same(text) in _same(title)
 
 
 def _called(title: str) -> str:

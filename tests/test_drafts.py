@@ -234,7 +234,7 @@ def test_parts_of_a_stored_sentence_are_shown_as_that_sentence() -> None:
 
 
 def test_what_a_limit_of_length_left_is_not_shown() -> None:
-    long = "Kites and " * 24
+    long = "kites and " * 24
     some = [
         draft(long.strip(), id="cut"),
         draft(long[:238] + ".", id="whole"),

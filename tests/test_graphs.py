@@ -400,15 +400,18 @@ def test_where_another_model_stands_by_quotes_wait_for_it(shelf: Shelf) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["OwlNet reaches 71.5% accuracy", "OwlNet reaches 71.5% accuracy."]
+    "text", ["OwlNet reaches 71.5% accuracy", "OwlNet reaches 71.5% accuracy,"]
 )
 def test_a_missing_full_stop_is_no_mistake(shelf: Shelf, text: str) -> None:
     answer = shelf.ask(QUESTION, shelf.llm(script=says(text)))
     assert answer["rungs"]["passed"] == 1
+    assert ",." not in answer["answer"]
 
 
-@pytest.mark.parametrize("text", ["OwlNet: Seeing at Night", "Seeing at night.", "OwlNet"])
-def test_a_title_is_no_answer(shelf: Shelf, text: str) -> None:
+@pytest.mark.parametrize(
+    "text", ["OwlNet: Seeing at Night", "Seeing at night.", "OwlNet", "OwlNet on DarkBench."]
+)
+def test_titles_and_names_are_no_answer(shelf: Shelf, text: str) -> None:
     answer = shelf.ask(QUESTION, shelf.llm(script=says(text)))
     assert answer["rungs"]["passed"] == 0
     assert {s["origin"] for s in answer["sentences"]} == {"quote"}
