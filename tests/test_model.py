@@ -121,11 +121,14 @@ def stored_texts(home: Path) -> dict[str, str]:
 def check_answer(answer: dict[str, Any], texts: dict[str, str]) -> None:
     """The contract of ``ask --json``, and the one idea."""
     assert set(answer) == {
-        *("question", "answer", "abstained", "reason", "sentences", "sources", "model", "usage")
+        *("question", "answer", "abstained", "reason", "sentences", "sources", "model", "usage"),
+        "rungs",
     }
+    origins = [sentence["origin"] for sentence in answer["sentences"]]
+    assert answer["rungs"]["quoted"] <= origins.count("quote")
     assert set(answer["usage"]) == {"llm_calls", "prompt_tokens", "completion_tokens", "seconds"}
     for sentence in answer["sentences"]:
-        assert set(sentence) == {"text", "citations", "supported", "score", "origin"}
+        assert set(sentence) - {"group"} == {"text", "citations", "supported", "score", "origin"}
         assert sentence["supported"] is True and 0 <= sentence["score"] <= 1
         assert sentence["citations"]
         for citation in sentence["citations"]:
