@@ -169,12 +169,11 @@ def _vectors(settings: Settings) -> Finding:
 
 
 def _prompts(settings: Settings) -> Finding:
-    from curator.prompting import load_prompt
+    from curator.prompting import PROGRAM, program_prompt
 
     folder = settings.prompts
-    load_prompt("answer", {"question", "evidence"}, "AnswerDraft", folder=folder)
-    load_prompt("tldr", {"title", "sentences"}, "TldrDraft", folder=folder)
-    load_prompt("tag", {"title", "abstract", "questions"}, "TagDecision", folder=folder)
+    for name in PROGRAM:
+        program_prompt(name, folder)
     return Finding("prompts", "ok", str(folder) if folder else "built-in")
 
 

@@ -31,7 +31,7 @@ from jinja2 import Environment, StrictUndefined, TemplateError, meta
 
 from curator.errors import PromptError
 
-__all__ = ["Prompt", "builtin_prompts", "load_prompt"]
+__all__ = ["PROGRAM", "Prompt", "builtin_prompts", "load_prompt", "program_prompt"]
 
 # No autoescape: the output is text for a model, not a page. Values are data; Jinja2 never
 # expands a template that stands inside a value.
@@ -133,6 +133,24 @@ def load_prompt(
         system=parts["system"],
         user=parts["user"],
     )
+
+
+# The prompts of the program itself: the variables that its code fills, the output it expects.
+PROGRAM: dict[str, tuple[frozenset[str], str]] = {
+    "answer": (frozenset(["question", "evidence", "again"]), "AnswerDraft"),
+    "tag": (frozenset(["title", "abstract", "questions"]), "TagDecision"),
+    "tldr": (frozenset(["title", "sentences"]), "TldrDraft"),
+}
+
+
+def program_prompt(name: str, folder: Path | None = None) -> Prompt:
+    """One of `PROGRAM`, as the folder or the program has it.
+
+    Raises:
+        PromptError: as `load_prompt`.
+    """
+    variables, output = PROGRAM[name]
+    return load_prompt(name, variables, output, folder=folder)
 
 
 def _split(text: str, file: Path) -> tuple[dict[str, Any], str]:

@@ -19,7 +19,7 @@ from curator.embedding import Embedder
 from curator.errors import ModelOutputError
 from curator.evidence import paper_sentences
 from curator.grounding import Grounder
-from curator.prompting import Prompt, load_prompt
+from curator.prompting import Prompt, program_prompt
 from curator.roles import RoleClassifier
 from curator.sentences import split_sentences
 from curator.text import fold, plain
@@ -82,9 +82,7 @@ class TldrWriter:
         self._grounder = grounder
         self._scorer = scorer or Scorer.load()
         self._roles = RoleClassifier.load()
-        self._prompt: Prompt = load_prompt(
-            "tldr", {"title", "sentences"}, "TldrDraft", folder=prompts
-        )
+        self._prompt: Prompt = program_prompt("tldr", prompts)
 
     @property
     def recipe(self) -> str:

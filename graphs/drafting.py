@@ -24,7 +24,7 @@ from curator.answers import (
 from curator.errors import BudgetExhausted, MissingError, ModelError
 from curator.evidence import Evidence
 from curator.mentions import short_names
-from curator.prompting import Prompt, load_prompt
+from curator.prompting import program_prompt
 from curator.stemming import STOP
 from curator.text import fold, plain
 from curator.trace import note_check, traced
@@ -136,7 +136,7 @@ class _Desk:
 
         try:
             llm.generate(
-                self._prompt(),
+                program_prompt("answer", self.context.prompts),
                 draft_schema(len(self.evidence)),
                 max_tokens=MAX_TOKENS,
                 on_text=look,
@@ -158,10 +158,6 @@ class _Desk:
         if passed or not done.model:
             done.model = llm.identity
         return passed
-
-    def _prompt(self) -> Prompt:
-        names = {"question", "evidence", "again"}
-        return load_prompt("answer", names, "AnswerDraft", folder=self.context.prompts)
 
     def _take(self, sentence: dict[str, Any]) -> None:
         """Checks one drafted sentence against all the evidence, and shows it if it passes.

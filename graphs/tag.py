@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, create_model
 
 from curator.errors import ModelOutputError
 from curator.injections import stated
-from curator.prompting import Prompt, load_prompt
+from curator.prompting import Prompt, program_prompt
 from curator.tagging import ACCEPT, FALLBACK_CONFIDENCE, HIGH, LOW, MODEL_WEIGHT, confidence_of
 from curator.taxonomy import Facet, Taxonomy
 from curator.text import plain
@@ -149,7 +149,7 @@ def recipe(taxonomy: Taxonomy, model: str, embedding: str, prompts: Path | None)
 
 
 def _prompt(folder: Path | None) -> Prompt:
-    return load_prompt("tag", {"title", "abstract", "questions"}, "TagDecision", folder=folder)
+    return program_prompt("tag", folder)
 
 
 def build() -> StateGraph[TagState, TagContext, TagState, TagState]:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from curator.errors import PromptError
-from curator.prompting import Prompt, builtin_prompts, load_prompt
+from curator.prompting import PROGRAM, Prompt, builtin_prompts, load_prompt, program_prompt
 
 GOOD = """---
 purpose: Names a thing.
@@ -127,15 +127,13 @@ def test_a_folder_replaces_single_prompts(tmp_path: Path) -> None:
 
 def test_every_builtin_prompt_fits_its_code() -> None:
     loaded = [
-        load_prompt("answer", {"question", "evidence", "again"}, "AnswerDraft").render(
+        program_prompt("answer").render(
             again=False, question="Q?", evidence=[{"number": 1, "title": "T", "quote": "It works."}]
         ),
-        load_prompt("tag", {"title", "abstract", "questions"}, "TagDecision").render(
+        program_prompt("tag").render(
             title="T", abstract="A", questions=[{"tag": "agents", "cue": "Is it of agents?"}]
         ),
-        load_prompt("tldr", {"title", "sentences"}, "TldrDraft").render(
-            title="T", sentences=["It works."]
-        ),
+        program_prompt("tldr").render(title="T", sentences=["It works."]),
         load_prompt("judge_answer", {"question", "reference", "answer"}, "JudgeVerdict").render(
             question="Q?", reference="R", answer="A"
         ),
@@ -144,6 +142,7 @@ def test_every_builtin_prompt_fits_its_code() -> None:
         ),
     ]
     names = {file.stem for file in builtin_prompts().glob("*.md")}
+    assert set(PROGRAM) <= names
     assert names == {"answer", "tag", "tldr", "judge_answer", "judge_support"}
     for system, user in loaded:
         assert system
