@@ -76,12 +76,15 @@ def _answered(sums: dict[str, float]) -> str:
     if not sums["questions"]:
         return "none"
     checked = sums["passed"] + sums["repaired"] + sums["fallback"]
-    return (
-        f"{count['questions']} questions, {count['abstained']} not answered by the library; "
-        f"{count['quoted']} sentences quoted, {checked:,.0f} checked ({count['repaired']} after "
-        f"{count['repairs']} repairs, {count['fallback']} of a fallback asked "
-        f"{count['fallbacks']} times)"
+    line = (
+        f"{count['questions']} asked, {count['abstained']} not answered by the library; "
+        f"sentences: {count['quoted']} quoted, {checked:,.0f} that a model drafted"
     )
+    if sums["repairs"]:
+        line += f"; {count['repaired']} by {count['repairs']} repairs"
+    if sums["fallbacks"]:
+        line += f"; {count['fallback']} by the fallback, asked {count['fallbacks']} times"
+    return line
 
 
 @command
