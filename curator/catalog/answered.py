@@ -17,19 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Answered"]
 
-_SUMMED = (
-    "abstained",
-    "drafted",
-    "passed",
-    "repairs",
-    "repaired",
-    "fallbacks",
-    "fallback",
-    "quoted",
-    "llm_calls",
-    "tokens",
-    "seconds",
-)
+_SUMMED = tuple(name for name in answers.c.keys() if name not in ("id", "at", "model"))  # noqa: SIM118
 
 
 class Answered:
