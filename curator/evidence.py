@@ -23,9 +23,17 @@ from curator.injections import stated
 from curator.introducing import of_others
 from curator.paper import Paper
 from curator.reranking import Reranker
+from curator.sentence_embedding import SentenceEmbedder, SentenceStore
 from curator.text import plain
 
-__all__ = ["Evidence", "EvidenceSelector", "Selector", "best_sentence", "paper_sentences"]
+__all__ = [
+    "Evidence",
+    "EvidenceSelector",
+    "Selector",
+    "best_sentence",
+    "paper_sentences",
+    "sentence_texts",
+]
 
 KEPT_BY_VECTORS = 24
 MIN_WORDS = 4
@@ -60,14 +68,21 @@ class Selector(Protocol):
 
 
 class EvidenceSelector:
-    """The selector described above; without a reranker the vectors alone decide."""
+    """The selector described above; without a reranker the vectors alone decide. Where there is
+    a store, only sentences whose vectors it lacks are embedded; they are stored if that can be
+    done at once."""
 
-    def __init__(self, embedder: Embedder, reranker: Reranker | None) -> None:
+    def __init__(
+        self, embedder: Embedder, reranker: Reranker | None, store: SentenceStore | None = None
+    ) -> None:
         self._embedder = embedder
         self.reranker = reranker
+        self._sentences = SentenceEmbedder(embedder, store)
 
     def select(self, question: str, papers: Sequence[Paper], limit: int = 6) -> list[Evidence]:
         """The best ``limit`` sentences, best first, numbered from 1."""
+        import numpy as np
+
         candidates = [
             _Candidate(paper, sentence, rank, place, len(sentences))
             for rank, paper in enumerate(papers, 1)
@@ -76,9 +91,11 @@ class EvidenceSelector:
         ]
         if not candidates:
             return []
-        texts = [f"{plain(c.paper.title)}: {plain(c.sentence)}" for c in candidates]
+        read = [(paper, sentence_texts(paper)) for paper in papers]
+        texts = [text for _, of_paper in read for text in of_paper]
         query = self._embedder.embed_query(plain(question))
-        similar = [float(s) for s in self._embedder.embed(texts) @ query]
+        rows = np.concatenate(self._sentences.of(read, len(query)))
+        similar = [float(s) for s in rows @ query]
         order = sorted(range(len(texts)), key=lambda i: -similar[i])[:KEPT_BY_VECTORS]
         if self.reranker is not None:
             deep = self.reranker.score(plain(question), [texts[i] for i in order])
@@ -148,6 +165,13 @@ def paper_sentences(paper: Paper) -> list[str]:
     are left."""
     spans = stated(paper.abstract)
     return [s.text for s in spans if len(s.text.split()) >= MIN_WORDS] or [s.text for s in spans]
+
+
+def sentence_texts(paper: Paper) -> list[str]:
+    """What is embedded and read for each of the `paper_sentences`: a name may stand in the
+    title alone."""
+    title = plain(paper.title)
+    return [f"{title}: {plain(sentence)}" for sentence in paper_sentences(paper)]
 
 
 def best_sentence(paper: Paper, query: str) -> str:

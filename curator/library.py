@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import cached_property
 from pathlib import Path
@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Any
 
 from curator.batch import Outcome, run_batch
 from curator.catalog import AddReport, Filters, StoredTag, StoredTldr, Task
-from curator.errors import ModelError, StorageError
+from curator.errors import MissingError, ModelError, StorageError
 from curator.intake import SyncReport
-from curator.llm.metered import Budget
+from curator.llm.metered import Budget, Usage
 from curator.paper import Paper
 from curator.settings import Settings
 from curator.shelf import Notify, Progress, Shelf
@@ -30,10 +30,15 @@ if TYPE_CHECKING:
     from curator.digest.period import Period
     from curator.evidence import EvidenceSelector
     from curator.grounding import Grounder
+    from curator.keyphrases import Keyphrase
     from curator.library_answers import CatalogAnswers
+    from curator.llm.batch_api import BatchReport
     from curator.llm.metered import MeteredLLM
+    from curator.tagger import Tagger
+    from curator.tagging.voting import Voter
     from curator.taxonomy import Taxonomy
     from curator.tldr import TldrWriter
+    from graphs.state import TagState
 
 __all__ = ["Library"]
 
@@ -80,6 +85,11 @@ class Library(Shelf):
         from curator.taxonomy import load_taxonomy
 
         return load_taxonomy(self.settings.taxonomy)
+
+    @property
+    def usage(self) -> Usage:
+        """What the first model was used for; it is not opened for it."""
+        return self.llm.usage if "llm" in self.__dict__ else Usage()
 
     def open_model(self, spec: str) -> MeteredLLM:
         """A model by its name, behind this library's cache and the command's budget."""
@@ -197,7 +207,7 @@ class Library(Shelf):
     def selector(self) -> EvidenceSelector:
         from curator.evidence import EvidenceSelector
 
-        return EvidenceSelector(self.embedder, self.reranker)
+        return EvidenceSelector(self.embedder, self.reranker, self.catalog.sentences)
 
     # ---------------------------------------------------------------- curating
 
@@ -223,48 +233,107 @@ class Library(Shelf):
         return self.catalog.outputs.tldrs([paper.id])[paper.id]
 
     @cached_property
-    def tag_context(self) -> Any:
-        from curator.tagging import EmbeddingTagScorer
+    def tagger(self) -> Tagger:
+        """Tags papers by this library's taxonomy, with what corrections taught.
+
+        Raises:
+            UsageError: a local model is to decide uncertain tags of which nothing good is known.
+        """
+        from curator.tagging.voters import open_voter
+
+        asks = self.tag_questions
+        return self._tagger_with(open_voter(self.llm, self.settings.prompts) if asks else None)
+
+    def _tagger_with(self, voter: Voter | None) -> Tagger:
+        from curator.tagger import Tagger
+        from curator.tagging import EmbeddingTagScorer, Reader
+        from curator.taxonomy.kept import keep, kept
         from graphs.context import TagContext
+        from graphs.tag import graph, recipe
 
-        return TagContext(
-            papers=self.catalog.papers,
-            scorer=EmbeddingTagScorer(self.taxonomy, self.embedder, self.vectors.vectors),
-            taxonomy=self.taxonomy,
-            llm=self.llm,
-            prompts=self.settings.prompts,
+        taxonomy = self.taxonomy  # first: a file that cannot be read is told before all else
+        keep(self.home.root, taxonomy)
+        reader = Reader(self.embedder, self.vectors.vectors, self.catalog.sentences)
+        scorer = EmbeddingTagScorer(taxonomy, self.embedder, reader, folder=self.home.tagging)
+        context = TagContext(self.catalog.papers, scorer, taxonomy, voter, self.tag_questions)
+
+        def decide(paper_id: str, only: list[str] | None, kept: list[dict[str, Any]]) -> Any:
+            state: TagState = {"paper_id": paper_id, "kept": kept}
+            return graph.invoke(state if only is None else {**state, "only": only}, context=context)
+
+        def rest() -> str:
+            asked = f"{voter.recipe} {context.questions}" if voter else ""
+            return recipe(self.embedder.fingerprint, scorer.fingerprint, asked)
+
+        return Tagger(
+            self.catalog,
+            taxonomy,
+            scorer,
+            decide,
+            rest=rest,
+            former=lambda hash: kept(self.home.root, hash),
         )
 
-    @cached_property
-    def tag_recipe(self) -> str:
-        """Names all that a paper's tags depend on, besides its text."""
-        from graphs.tag import recipe
-
-        return recipe(
-            self.taxonomy, self.llm.identity, self.embedder.fingerprint, self.settings.prompts
-        )
+    @property
+    def tag_questions(self) -> int:
+        """How many of a paper's uncertain tags are put to the model."""
+        asked = self.settings.tag_questions
+        if asked is not None:
+            return asked
+        return 2 if self.settings.model.startswith("openai:") else 0
 
     def tag(self, papers: Iterable[Paper]) -> Iterator[Outcome[Paper, list[StoredTag]]]:
         """Tags from the taxonomy, stored as they come; as ``tldr``."""
-        self.tag_context, self.tag_recipe  # noqa: B018 - made here, not in each thread
-        return run_batch(papers, self.tag_of, workers=self.llm.concurrency)
+        workers = self.llm.concurrency if self.tag_questions else 1
+        return run_batch(self._in_time(papers), self.tag_of, workers=workers)
+
+    def _in_time(self, papers: Iterable[Paper]) -> Iterator[Paper]:
+        """The papers, read ahead for the tagger, until the command's minutes are over."""
+        for paper in self.tagger.prepared(papers):
+            self._budget.check_time()
+            yield paper
+
+    def batch_tags(
+        self, papers: Iterable[Paper], *, wait: bool = False
+    ) -> tuple[BatchReport, list[Paper]]:
+        """Hands questions about tags over to a server (`curator.tag_batches.hand_over`).
+
+        Raises:
+            UsageError: the model is none behind an API.
+        """
+        from curator.llm.batch_api import BatchApi
+        from curator.tag_batches import hand_over
+        from curator.tagging.voters import open_voter
+
+        api = BatchApi(self.llm, self.catalog, notify=self.notify, progress=self.progress)
+        return hand_over(
+            api,
+            self.llm,
+            lambda llm: self._tagger_with(open_voter(llm, self.settings.prompts)),
+            papers,
+            self.catalog.api_batches.outcomes,
+            wait=wait,
+        )
 
     def tag_of(self, paper: Paper) -> list[StoredTag]:
         """The tags of one paper, surest first, with suggestions that wait for a person."""
-        from graphs.tag import graph
+        with self._failure_noted(paper, "tag", self.tagger.recipe):
+            return self.tagger.tag(paper)
 
-        if not self.catalog.ledger.is_done(paper, "tag", self.tag_recipe):
-            with self._failure_noted(paper, "tag", self.tag_recipe):
-                state = graph.invoke({"paper_id": paper.id}, context=self.tag_context)
-            found = [StoredTag(**tag) for tag in state["tags"]]
-            self.catalog.outputs.save_tags(
-                paper,
-                found,
-                taxonomy=self.taxonomy.hash,
-                model=state["model"],
-                recipe=self.tag_recipe,
-            )
-        return self.catalog.outputs.tags([paper.id]).get(paper.id, [])
+    def on_corrected(self, paper_ids: Sequence[str]) -> None:
+        """What follows from corrections: they are learned from at once, or, where there are no
+        weights, when papers are tagged next."""
+        if paper_ids:
+            try:
+                self.tagger.corrected()
+            except MissingError as error:
+                self._notify_once("not learned", f"What you said is kept, not learned yet: {error}")
+
+    def keyphrases_of(self, paper: Paper, top: int = 10) -> list[Keyphrase]:
+        """Phrases of the paper's own text that say what it is about, best first."""
+        from curator.keyphrases import keyphrases_of
+
+        return keyphrases_of(paper, top)
 
     @contextmanager
     def _failure_noted(self, paper: Paper, task: Task, recipe: str) -> Iterator[None]:
@@ -289,7 +358,7 @@ class Library(Shelf):
         from graphs.context import DigestContext
         from graphs.digest import graph
 
-        self.tldr_writer, self.tag_context, self.tag_recipe  # noqa: B018 - not in each thread
+        self.tldr_writer, self.tagger  # noqa: B018 - not in each thread
         context = DigestContext(
             papers=self.catalog.papers,
             period_papers=lambda since, until: self.catalog.papers.select(
@@ -329,6 +398,7 @@ class Library(Shelf):
             "rejected_entries": entries["rejected"],
             "words": self.lexical.count(),
             "vectors": self.catalog.vectors.counts(),
+            "sentences": self.catalog.sentences.counts(),
             "tldr": asdict(ledger.tally("tldr")),
             "tag": asdict(ledger.tally("tag")),
             "feeds": [

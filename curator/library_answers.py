@@ -13,6 +13,7 @@ from typing import Literal
 
 from curator.catalog import Catalog, Filters
 from curator.catalog.counting import Counting, local_day
+from curator.catalog.tagcounts import TagCounts
 from curator.errors import NotFoundError
 from curator.index.lexical import LexicalIndex
 from curator.library_questions import LibraryQuestion, parse_library_question
@@ -142,7 +143,7 @@ class CatalogAnswers:
 
     def _read_topic(self, question: LibraryQuestion, topic: str, reading: _Reading) -> bool:
         tag = self._tag(topic)
-        if tag is not None and self._catalog.outputs.tag_counts():
+        if tag is not None and TagCounts(self._catalog.store).decided():
             untagged = self._catalog.ledger.tally("tag")
             reading.conditions.append(Leaf("tag", tag))
             reading.said.append(f"tagged {tag} (which is how “{topic}” was understood)")
@@ -162,7 +163,7 @@ class CatalogAnswers:
     def _tag(self, name: str) -> str | None:
         resolved = self._taxonomy().resolve(name)
         wanted = name.strip().lower().replace(" ", "-")
-        return resolved or (wanted if wanted in self._catalog.outputs.tag_counts() else None)
+        return resolved or (wanted if wanted in TagCounts(self._catalog.store).decided() else None)
 
     def _is_source(self, name: str) -> bool:
         try:

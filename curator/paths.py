@@ -46,6 +46,11 @@ class Home:
         return self.root / "index" / "vectors"
 
     @property
+    def tagging(self) -> Path:
+        """Vectors of the taxonomy's phrases; derived, as the indexes are."""
+        return self.root / "index" / "tagging"
+
+    @property
     def threads(self) -> Path:
         return self.root / "threads.sqlite3"
 

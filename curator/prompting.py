@@ -139,6 +139,7 @@ def load_prompt(
 PROGRAM: dict[str, tuple[frozenset[str], str]] = {
     "answer": (frozenset(["question", "evidence", "again"]), "AnswerDraft"),
     "tag": (frozenset(["title", "abstract", "questions"]), "TagDecision"),
+    "tag_one": (frozenset(["title", "abstract", "topic", "cue"]), "none"),
     "tldr": (frozenset(["title", "sentences"]), "TldrDraft"),
 }
 

@@ -69,6 +69,13 @@ class Settings(BaseSettings):
     weights_sources: str = Field("hub,index", description="where weights come from, in order")
     hub_timeout: float = Field(1.0, gt=0, description="seconds to wait for the hub to connect")
 
+    tag_questions: int | None = Field(
+        None,
+        ge=0,
+        le=20,
+        description="how many of a paper's most uncertain tags the model decides "
+        "(2 for models behind an API, else 0)",
+    )
     max_calls: int | None = Field(None, ge=0, description="model calls a command may make")
     max_tokens: int | None = Field(None, ge=0, description="model tokens a command may use")
     max_minutes: float | None = Field(None, ge=0, description="minutes a command may compute")

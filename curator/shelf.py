@@ -253,8 +253,14 @@ class Shelf:
             notify=self.notify,
         )
 
-    def index(self, *, rebuild: bool = False, vectors: bool = True) -> dict[str, int]:
-        """Brings both indexes up to the catalog; how many papers each one took in."""
+    def index(
+        self, *, rebuild: bool = False, vectors: bool = True, sentences: int = 0
+    ) -> dict[str, int]:
+        """Brings both indexes up to the catalog; how many papers each one took in.
+
+        Then the sentences of so many of the newest papers (all, if negative) get vectors as
+        well, so that answers need not wait for them.
+        """
         done = {"words": sync_words(self.lexical, self._lock, rebuild=rebuild)}
         if not vectors:
             return done
@@ -270,6 +276,8 @@ class Shelf:
                 lambda n, of: self.progress("embedded", n, of),
                 self.notify,
             )
+            if sentences:
+                done["sentences"] = self._index_sentences(sentences, rebuild=rebuild)
         except WeightsMissing as error:
             if rebuild:
                 raise
@@ -278,9 +286,23 @@ class Shelf:
             )
         return done
 
+    def _index_sentences(self, newest: int, *, rebuild: bool) -> int:
+        from curator.sentence_indexing import sync_sentences
+
+        if rebuild:
+            self.catalog.sentences.forget(self.embedder.fingerprint)
+        return sync_sentences(
+            self.catalog,
+            self.embedder,
+            newest,
+            lambda n, of: self.progress("sentences of papers", n, of),
+            self.notify,
+        )
+
     def prune(self) -> list[str]:
         """Deletes the vectors of former embedders, which do not serve any more; what they were."""
         serving, _ = self._serving()
+        self.catalog.sentences.prune(self.embedder.fingerprint)
         with self._lock():
             return self.vectors.prune([serving.fingerprint])
 

@@ -92,6 +92,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     with Library(settings, notify=print) as library:
         files = suite.corpus.files(chosen.data, chosen.work) if suite.corpus else ()
         library.add([str(file) for file in files])
+        library.index(sentences=-1)  # as `curator index` does when papers have come in
         backend = library.llm.backend
         assert isinstance(backend, LocalLLM)
         ours_first(library, "Is everything loaded, and which paper says so?")

@@ -19,11 +19,12 @@ from typing import Any
 import numpy as np
 
 from curator.embedding import open_embedder
+from curator.embedding.kept import KeptVectors
 from curator.fitted import FITTED
 from curator.roles import ROLES, inputs_of
 from curator.settings import load_settings
 from curator.text import plain
-from evals.fit_tldr import Floats, KeptVectors
+from evals.fit_tldr import Floats
 from evals.suites.base import read_rows
 
 __all__ = ["Abstract", "fit_roles"]

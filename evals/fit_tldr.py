@@ -15,7 +15,7 @@ import hashlib
 import json
 import re
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -24,7 +24,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from curator.embedding import Embedder, open_embedder
+from curator.embedding import open_embedder
+from curator.embedding.kept import KeptVectors
 from curator.evidence import paper_sentences
 from curator.fitted import FITTED
 from curator.grounding import RuleGrounder
@@ -39,7 +40,7 @@ from evals.suites.base import read_rows
 from evals.suites.inputs import papers_of
 
 if TYPE_CHECKING:
-    from curator.embedding import Vectors
+    pass
 
 __all__ = ["KeptVectors", "Labelled", "Rouge", "fit", "labelled"]
 
@@ -57,40 +58,6 @@ _CUE = re.compile(
 )
 
 Floats = NDArray[np.float64]
-
-
-class KeptVectors:
-    """An embedder whose vectors are kept in a file, so that the next run is short."""
-
-    def __init__(self, make: Callable[[], Embedder], file: Path | None) -> None:
-        self._make, self._file = make, file
-        self._embedder: Embedder | None = None
-        self._rows: dict[str, Vectors] = {}
-        if file is not None and file.exists():
-            with np.load(file) as kept:
-                self._rows = dict(zip(kept["keys"].tolist(), kept["rows"], strict=True))
-
-    @property
-    def fingerprint(self) -> str:
-        """That of the embedder, which is opened for it."""
-        self._embedder = self._embedder or self._make()
-        return self._embedder.fingerprint
-
-    def embed(self, texts: Sequence[str]) -> Vectors:
-        """Unit vectors of shape (texts, dimensions)."""
-        keys = [hashlib.sha256(text.encode()).hexdigest()[:24] for text in texts]
-        new = {key: text for key, text in zip(keys, texts, strict=True) if key not in self._rows}
-        if new:
-            self._embedder = self._embedder or self._make()
-            made = self._embedder.embed(list(new.values()))
-            self._rows |= dict(zip(new, made, strict=True))
-        return np.stack([self._rows[key] for key in keys])
-
-    def save(self) -> None:
-        """Writes what it has, if it has a file."""
-        if self._file is not None:
-            rows = np.stack(list(self._rows.values()))
-            np.savez(self._file, keys=np.array(list(self._rows)), rows=rows)
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ from curator.prompting import Prompt
 from curator.reranking import Reranker
 from curator.retrieval import Retriever
 from curator.tagging import TagScorer
+from curator.tagging.voting import Voter
 from curator.taxonomy import Taxonomy
 
 if TYPE_CHECKING:
@@ -122,13 +123,14 @@ class OpenedLater:
 
 @dataclass(frozen=True)
 class TagContext:
-    """What ``graphs.tag`` needs."""
+    """What ``graphs.tag`` needs. ``voter`` has a say on so many of a paper's most uncertain
+    tags as ``questions``; None: nobody has."""
 
     papers: PaperStore
     scorer: TagScorer
     taxonomy: Taxonomy
-    llm: Writer
-    prompts: Path | None = None
+    voter: Voter | None = None
+    questions: int = 2
 
 
 class TldrStore(Protocol):

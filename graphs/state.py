@@ -76,11 +76,16 @@ class AskState(AskInput, total=False):
 
 
 class TagState(TypedDict, total=False):
+    """``only``: the tags that are to be decided (default: all); ``kept``: those of the paper
+    that stay as they are."""
+
     paper_id: str
+    only: list[str]
+    kept: list[dict[str, Any]]
     scores: dict[str, float]
     accepted: dict[str, float]
     uncertain: dict[str, float]
-    decided: dict[str, bool]
+    votes: dict[str, float]
     model: str
     tags: list[dict[str, Any]]
 

@@ -40,7 +40,16 @@ _MODELS_DIR = os.environ.get("CURATOR_MODELS_DIR")
 # `make test-fast` leaves them out; `make test` runs them.
 SLOW = {
     *("test_chroma_server", "test_cli", "test_eval_browser", "test_eval_report", "test_eval_run"),
-    *("test_freshness", "test_index_kill", "test_indexing", "test_search_bench", "test_switching"),
+    *(
+        "test_batch_api",
+        "test_batch_kill",
+        "test_freshness",
+        "test_index_kill",
+        "test_indexing",
+        "test_search_bench",
+        "test_switching",
+        "test_tag_batch",
+    ),
     "test_sync",
 }
 MEMORY = Path("/dev/shm")

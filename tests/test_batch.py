@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import threading
 import time
 from collections.abc import Iterator
@@ -9,6 +10,7 @@ from collections.abc import Iterator
 import pytest
 
 from curator.batch import Outcome, run_batch
+from curator.cli import terminal
 from curator.errors import BudgetExhausted, CuratorError, ModelError, ModelOutputError
 
 WORKERS = pytest.mark.parametrize("workers", [1, 4])
@@ -109,3 +111,81 @@ def test_all_may_fail(workers: int) -> None:
         raise ModelError("down")
 
     assert all(o.error for o in run_batch(range(5), fail, workers=workers))
+
+
+# -------------------------------------------------------------- the line of progress
+
+
+class Screen(io.StringIO):
+    def __init__(self, tty: bool) -> None:
+        super().__init__()
+        self.isatty = lambda: tty  # type: ignore[method-assign]
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    now = [1000.0]
+    monkeypatch.setattr("curator.cli.terminal.time.monotonic", lambda: now[0])
+    return now
+
+
+def shown(
+    monkeypatch: pytest.MonkeyPatch, tty: bool, columns: int = 200
+) -> tuple[Screen, terminal.Progress]:
+    screen = Screen(tty)
+    monkeypatch.setattr("sys.stderr", screen)
+    monkeypatch.setenv("COLUMNS", str(columns))
+    return screen, terminal.Progress()
+
+
+def test_progress_without_a_terminal_is_a_line_every_ten_seconds(
+    monkeypatch: pytest.MonkeyPatch, clock: list[float]
+) -> None:
+    screen, progress = shown(monkeypatch, tty=False)
+    for n in range(101):  # four papers a second
+        progress("tagged", n, 400, uncertain=n // 10, failed=0, from_the_cache=3)
+        clock[0] += 0.25
+    lines = screen.getvalue().splitlines()
+    assert lines == [
+        "tagged 40 of 400 (4 uncertain, 3 from the cache), 4.0/s, 2 min left",
+        "tagged 80 of 400 (8 uncertain, 3 from the cache), 4.0/s, 80 s left",
+    ]
+
+
+def test_progress_at_a_terminal_is_one_line_never_too_wide(
+    monkeypatch: pytest.MonkeyPatch, clock: list[float]
+) -> None:
+    screen, progress = shown(monkeypatch, tty=True, columns=30)
+    for n in range(20):
+        progress("tagged", n, 20, uncertain=n, failed=n)
+        clock[0] += 1
+    pieces = screen.getvalue().split("\r\x1b[2K")
+    assert "\n" not in screen.getvalue() and len(pieces) == 21
+    assert max(map(len, pieces)) == 29 and pieces[-1].endswith("…")
+    progress.clear()
+    assert screen.getvalue().endswith("\r\x1b[2K")
+
+
+def test_the_time_left_is_told_by_the_last_minute(
+    monkeypatch: pytest.MonkeyPatch, clock: list[float]
+) -> None:
+    """A thousand papers of the cache in a second, then one in two seconds."""
+    screen, progress = shown(monkeypatch, tty=False)
+    for n in range(1000):
+        progress("tagged", n, 1200)
+        clock[0] += 0.001
+    for n in range(1000, 1061):
+        clock[0] += 2
+        progress("tagged", n, 1200)
+    assert screen.getvalue().splitlines()[-1].endswith(" of 1,200, 2.0 s each, 5 min left")
+
+
+def test_progress_of_something_else_begins_anew(
+    monkeypatch: pytest.MonkeyPatch, clock: list[float]
+) -> None:
+    screen, progress = shown(monkeypatch, tty=False)
+    for what in ("embedded", "tagged"):
+        for n in range(11):
+            progress(what, n, None)
+            clock[0] += 1
+    assert screen.getvalue().splitlines() == ["embedded 10, 1.0/s", "tagged 10, 1.0/s"]

@@ -19,7 +19,7 @@ from curator.grounding import RuleGrounder, Verdict
 from curator.paper import Paper
 from curator.paths import default_models_dir
 from curator.settings import load_settings
-from curator.tagging import EmbeddingTagScorer
+from curator.tagging import EmbeddingTagScorer, PaperScores
 from evals.compare import GateReport, gate
 from evals.record import RunRecord
 from evals.run import Options, run_eval
@@ -124,8 +124,9 @@ def test_a_tagger_that_gives_everybody_the_commonest_tags_is_caught(
     before = run("tag")
     common = {"new-method": 3.0, "efficiency": 2.9}
 
-    def same(self: EmbeddingTagScorer, paper: Paper) -> dict[str, float]:
-        return {tag.name: common.get(tag.name, -1.0) for tag in self._taxonomy.tags}
+    def same(self: EmbeddingTagScorer, paper: Paper) -> PaperScores:
+        odds = {tag.name: common.get(tag.name, -9.0) for tag in self.taxonomy.tags}
+        return PaperScores(odds, lambda _: paper.title)
 
     monkeypatch.setattr(EmbeddingTagScorer, "score", same)
     assert "tag micro_f1" in fallen(gate(before, run("tag", fresh=True)))

@@ -10,9 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from fakes import add
+from fakes import record as plain_record
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from curator import exporting
+from curator.catalog import Catalog, Filters, StoredTag
 from curator.cells import guarded, unguarded
 from curator.errors import UsageError
 from curator.exports import FORMATS, ExportEntry, write
@@ -551,3 +555,175 @@ def test_a_list_in_markdown() -> None:
         "  1\\. \\*Short\\*\n\n"
     )
     assert one_paper("md", Paper("p1", "Ab", "", added="2021-05-04")) == "- Ab\n\n  2021-05-04\n\n"
+
+
+# --- Out of a library --------------------------------------------------------------------
+
+OWLS = "Owls hunt at night. Hearing alone leads them to the mouse."
+ONE_BIB = """@string{jow = {Journal of Owls}}
+
+@preamble{"\\newcommand{\\owl}{O}"}
+
+@article{low2020, title = {Night Owls}, journal = jow, abstract = {Owls hunt at night.}}
+
+@book{ek1999, title = {A Book Without an Abstract}}
+"""
+
+
+def bring(catalog: Catalog, name: str, text: str, format: str = "bibtex") -> None:
+    found = csl.parse(json.loads(text)) if format == "csl" else PARSERS[format](text)
+    for _ in catalog.papers.add(found, name, kind=format):
+        pass
+
+
+def out_of(catalog: Catalog, format: str, source: str | None = None, **filters: Any) -> str:
+    found = exporting.entries(catalog, format, Filters(**filters), source)
+    return "".join(write(format, found))
+
+
+def test_a_file_that_was_moved_and_added_again_comes_once(catalog: Catalog) -> None:
+    for name in ("/a/refs.bib", "/b/refs.bib"):
+        bring(catalog, name, ONE_BIB)
+        assert out_of(catalog, "bibtex", name) == ONE_BIB
+    assert catalog.papers.count() == 1
+    text = out_of(catalog, "bibtex")
+    # An abbreviation is said again, since the second file may have meant another.
+    assert (
+        text.replace("@string{jow = {Journal of Owls}}", "").strip()
+        == ONE_BIB.replace("@string{jow = {Journal of Owls}}", "").strip()
+    )
+
+
+@pytest.mark.parametrize("key", ["low2020", "LOW2020", "owls"])
+def test_a_paper_of_two_bibliographies_comes_once(catalog: Catalog, key: str) -> None:
+    bring(catalog, "one.bib", ONE_BIB)
+    second = f"@misc{{{key}, title = {{Night {{Owls}}}}, abstract = {{{OWLS}}}, note = {{mine}}}}\n"
+    third = "@misc{boats, title = {Boats}, abstract = {Boats have keels.}}\n"
+    bring(catalog, "two.bib", second + third)
+    assert catalog.papers.count() == 2
+    text = out_of(catalog, "bibtex")
+    assert text.count("Night") == 1
+    assert "low2020" in text and "mine" not in text and "boats" in text
+    assert out_of(catalog, "bibtex", "two.bib") == second + third  # whole, as ever
+    assert "mine" not in out_of(catalog, "bibtex", since="1900")
+    assert out_of(catalog, "csv").count("Night") == 1
+
+
+def test_two_keys_of_one_file_stay(catalog: Catalog) -> None:
+    """Both may be cited."""
+    both = "".join(
+        f"@misc{{{key}, title = {{Night Owls}}, abstract = {{Owls hunt at night.}}}}\n"
+        for key in ("preprint", "published")
+    )
+    bring(catalog, "one.bib", both)
+    assert catalog.papers.count() == 1
+    assert out_of(catalog, "bibtex") == both
+
+
+def test_an_entry_that_others_refer_to_stays(catalog: Catalog) -> None:
+    book = "@book{{{key}, title = {{The Book of Owls}}, abstract = {{Owls hunt at night.}}}}\n"
+    chapter = (
+        "@inbook{chapter, title = {Mice}, abstract = {Mice hide by day.}, crossref = {theirs}}\n"
+    )
+    bring(catalog, "one.bib", book.format(key="ours"))
+    bring(catalog, "two.bib", chapter + book.format(key="Theirs"))
+    bring(catalog, "three.bib", book.format(key="nobodys"))
+    text = out_of(catalog, "bibtex")
+    assert [key in text for key in ("ours", "chapter", "Theirs", "nobodys")] == [
+        True, True, True, False,
+    ]  # fmt: skip
+
+
+def test_abbreviations_that_mean_something_else_stay(catalog: Catalog) -> None:
+    files = [f"@string{{j = {{Journal {n}}}}}\n" for n in "ABA"]
+    for n, start in enumerate(files):
+        entry = f"@article{{k{n}, title = {{Owls {n}}}, journal = j, abstract = {{Of {n}.}}}}\n"
+        bring(catalog, f"{n}.bib", start + entry)
+    assert [
+        word for word in out_of(catalog, "bibtex").split() if word.startswith(("A}", "B}", "@art"))
+    ] == ["A}}", "@article{k0,", "B}}", "@article{k1,", "A}}", "@article{k2,"]
+
+
+@pytest.mark.parametrize(
+    ("format", "one", "two"),
+    [
+        ("ris", "TY  - JOUR\nTI  - Night Owls\nAB  - Owls hunt.\nER  - \n",
+         "TY  - GEN\nTI  - Night owls\nAB  - Owls hunt!\nN1  - mine\nER  - \n"),
+        ("csl", '[{"id": "a", "type": "book", "title": "Night Owls", "abstract": "Owls hunt."}]',
+         '[{"id": "b", "title": "Night owls", "abstract": "Owls hunt!", "note": "mine"}]'),
+    ],
+    ids=["ris", "csl"],
+)  # fmt: skip
+def test_other_bibliographies_come_once_too(
+    catalog: Catalog, format: str, one: str, two: str
+) -> None:
+    bring(catalog, "one", one, format)
+    bring(catalog, "two", two, format)
+    assert catalog.papers.count() == 1
+    text = out_of(catalog, format)
+    assert text.count("Night") == 1 and "mine" not in text
+    assert "mine" in out_of(catalog, format, "two")
+
+
+@pytest.fixture
+def owls(catalog: Catalog) -> Catalog:
+    """One paper with a tag, a suggestion, and a tag whose sentence is not in its text."""
+    add(catalog, plain_record("Night Owls", OWLS))
+    (one,) = catalog.papers.select()
+    found = [
+        StoredTag("birds", 0.9, "model", evidence="Owls hunt at night."),
+        StoredTag("R&D, old", 0.8, "similarity", evidence="Owls are known to be blind."),
+        StoredTag("hearing", 0.4, "model", True, "Hearing alone leads them to the mouse."),
+    ]
+    catalog.outputs.save_tags(one, found, taxonomy="t", model="m", recipe="r")
+    return catalog
+
+
+@pytest.mark.parametrize("format", FORMATS)
+def test_every_format_has_the_tags(owls: Catalog, format: str) -> None:
+    def text(*, suggested: bool) -> str:
+        found = exporting.entries(owls, format, Filters(), suggested=suggested)
+        return "".join(write(format, found))
+
+    decided, all_ = text(suggested=False), text(suggested=True)
+    assert "birds" in decided and "old" in decided
+    assert "hearing" not in decided and "suggested" not in decided
+    assert "hearing (suggested)" in all_
+    assert all_.count("(suggested)") == 1
+
+
+@pytest.mark.parametrize("format", ["bibtex", "ris", "csl"])
+def test_a_bibliography_has_suggestions_only_if_asked(catalog: Catalog, format: str) -> None:
+    entry = {
+        "bibtex": "@misc{a, title = {Night Owls}, abstract = {Owls hunt.}, keywords = {night}}\n",
+        "ris": "TY  - JOUR\nTI  - Night Owls\nAB  - Owls hunt.\nKW  - night\nER  - \n",
+        "csl": '[{"id": "a", "title": "Night Owls", "abstract": "Owls hunt.", "keyword": "night"}]',
+    }[format]
+    bring(catalog, "one", entry, format)
+    (one,) = catalog.papers.select()
+    found = [StoredTag("birds", 0.9, "model"), StoredTag("hearing", 0.4, "model", True)]
+    catalog.outputs.save_tags(one, found, taxonomy="t", model="m", recipe="r")
+    assert "hearing" not in out_of(catalog, format)
+    given = exporting.entries(catalog, format, Filters(), suggested=True)
+    text = "".join(write(format, given))
+    assert text.index("night") < text.index("birds") < text.index("hearing (suggested)")
+
+
+def test_rows_say_how_sure_who_and_why(owls: Catalog) -> None:
+    papers = owls.papers.select()
+    (row,) = exporting.rows(owls, papers)
+    assert row["tags"] == [
+        {
+            "tag": "birds", "confidence": 0.9, "source": "model",
+            "evidence": "Owls hunt at night.", "suggested": False,
+        },
+        # A sentence that the paper does not have is none of its own.
+        {
+            "tag": "R&D, old", "confidence": 0.8, "source": "similarity", "evidence": "",
+            "suggested": False,
+        },
+    ]  # fmt: skip
+    (whole,) = exporting.rows(owls, papers, suggested=True)
+    assert whole["tags"][:2] == row["tags"]
+    assert [(t["tag"], t["suggested"]) for t in whole["tags"][2:]] == [("hearing", True)]
+    assert json.loads(json.dumps(whole)) == whole

@@ -8,9 +8,11 @@ from datetime import date
 from typing import Any
 
 import pytest
+from fakes import add, record
 from hypothesis import given
 from hypothesis import strategies as st
 
+from curator.catalog import Catalog, StoredTag
 from curator.cli.options import filters_of
 from curator.digest.period import day_of, days_of
 from curator.errors import UsageError
@@ -386,3 +388,33 @@ def test_options_that_cannot_be(options: dict[str, Any]) -> None:
 def test_one_month_may_be_both_ends() -> None:
     found = filters_of("2026-W47", "2026-W47")
     assert (found.since, found.until) == ("2026-11-16", "2026-11-22")
+
+
+# ------------------------------------------------------------------ parents of tags
+
+
+def test_a_parent_finds_what_its_children_are_on(catalog: Catalog) -> None:
+    """Since it is stored along with them: also where a person said so, and not where one said
+    that it is wrong."""
+    parents = {"barn-owls": ["owls", "birds"], "owls": ["birds"]}
+    add(catalog, *(record(f"Study {n}", f"We study {n}.") for n in "abcd"))
+    papers = sorted(catalog.papers.select(), key=lambda paper: paper.title)
+    by_run, by_person, refused, other = papers
+
+    def ancestors(tag: str) -> list[str]:
+        return parents.get(tag, [])
+
+    run = [StoredTag("owls", 0.9, "model"), StoredTag("birds", 0.9, "parent")]
+    for paper, tags in ((by_run, run), (by_person, []), (refused, run), (other, [])):
+        catalog.outputs.save_tags(
+            paper, tags, taxonomy="t", model="m", recipe="r", ancestors=ancestors
+        )
+    catalog.corrections.set(by_person.id, {"barn-owls": True}, ancestors)
+    catalog.corrections.set(refused.id, {"birds": False}, ancestors)
+
+    def found(**filters: Any) -> set[str]:
+        return catalog.papers.select_ids(Filters(**filters))
+
+    assert found(tags=("birds",)) == {by_run.id, by_person.id}
+    assert found(tags=("owls",)) == {by_run.id, by_person.id, refused.id}
+    assert found(where="tag:birds and tag:barn-owls") == {by_person.id}

@@ -27,6 +27,8 @@ from curator.llm.base import Completion, Request
 from curator.llm.metered import MeteredLLM
 from curator.paper import Paper
 from curator.retrieval import HybridRetriever
+from curator.tagging import Bounds, PaperScores
+from curator.tagging.voting import YesNoVoter
 from curator.taxonomy import Facet, Tag, Taxonomy
 from graphs import ask, digest, tag
 from graphs.context import AskContext, DigestContext, TagContext
@@ -677,38 +679,46 @@ TAXONOMY = Taxonomy(
     "hash",
 )
 SURE, DOUBTFUL, UNLIKELY, NO = 3.5, 2.1, 1.1, -1.0
+# The real ones are fitted; the rules hold for any.
+BOUNDS = Bounds(accept=2.0, low=1.0, high=3.0, default=-0.5)
+VOTE = 0.5
 
 
 class Scores:
+    fingerprint = "scores"
+
+    bounds = BOUNDS
+
     def __init__(self, **scores: float) -> None:
         self._scores = {t.name: scores.get(t.name.replace("-", "_"), NO) for t in TAXONOMY.tags}
 
-    def score(self, _: Paper) -> dict[str, float]:
-        return self._scores
+    def score(self, paper: Paper) -> PaperScores:
+        return PaperScores(self._scores, lambda tag: f"{tag}: {paper.title}")
 
 
 @pytest.fixture
-def tag_of(
-    shelf: Shelf, monkeypatch: pytest.MonkeyPatch
-) -> Callable[..., dict[str, dict[str, Any]]]:
-    # The numbers are tuned on data; the rules hold for any.
-    for name, value in {"LOW": 1.0, "ACCEPT": 2.0, "HIGH": 3.0, "MODEL_WEIGHT": 0.5}.items():
-        monkeypatch.setattr(tag, name, value)
-
+def tag_of(shelf: Shelf) -> Callable[..., dict[str, dict[str, Any]]]:
     def run(
-        *said: Said, script: Script | None = None, taxonomy: Taxonomy = TAXONOMY, **scores: float
+        *said: Said,
+        script: Script | None = None,
+        taxonomy: Taxonomy = TAXONOMY,
+        asked: bool = True,
+        state: dict[str, Any] | None = None,
+        **scores: float,
     ) -> dict[str, dict[str, Any]]:
         context = TagContext(
             papers=shelf.catalog.papers,
             scorer=Scores(**scores),
             taxonomy=taxonomy,
-            llm=shelf.llm(*said, script=script),
+            voter=YesNoVoter(shelf.llm(*said, script=script), worth=VOTE) if asked else None,
+            questions=4,
         )
-        state = tag.graph.invoke({"paper_id": shelf.id("OwlNet")}, context=context)
-        tags = {t["tag"]: t for t in state["tags"]}
-        assert len(tags) == len(state["tags"])
+        given: Any = {"paper_id": shelf.id("OwlNet"), **(state or {})}
+        final = tag.graph.invoke(given, context=context)
+        tags = {t["tag"]: t for t in final["tags"]}
+        assert len(tags) == len(final["tags"])
         assert set(tags) <= set(taxonomy.by_name)
-        assert all(0 <= t["confidence"] <= 1 for t in state["tags"])
+        assert all(0 <= t["confidence"] <= 1 for t in final["tags"])
         for name, given in tags.items():  # closed upward
             if not given["needs_review"]:
                 assert all(not tags[p]["needs_review"] for p in taxonomy.ancestors(name))
@@ -730,8 +740,8 @@ def test_a_plain_tag_needs_no_model_and_brings_its_parents(tag_of: Tagger) -> No
 
 
 def test_every_paper_gets_one_of_a_facet_that_wants_one(tag_of: Tagger) -> None:
-    assert set(tag_of(survey=0.2)) == {"survey"}
-    assert tag_of(survey=0.2)["survey"]["confidence"] < 0.5
+    assert set(tag_of(survey=-0.2)) == {"survey"}
+    assert tag_of(survey=-0.2)["survey"]["confidence"] < 0.5
 
 
 def test_the_model_decides_what_is_doubtful(tag_of: Tagger) -> None:
@@ -743,7 +753,49 @@ def test_the_model_decides_what_is_doubtful(tag_of: Tagger) -> None:
         "confidence": 0,
         "source": "model",
         "needs_review": False,
+        "evidence": "hearing: OwlNet: Seeing at Night",
     }
+
+
+def test_without_a_voter_no_model_is_asked(tag_of: Tagger) -> None:
+    tags = tag_of(asked=False, hearing=DOUBTFUL, vision=UNLIKELY, survey=SURE)
+    assert set(tags) == {"hearing", "vision", "survey"}
+    assert [name for name, given in tags.items() if given["needs_review"]] == ["vision"]
+
+
+def test_only_so_many_are_suggested(tag_of: Tagger, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tag, "MAX_SUGGESTIONS", 1)
+    tags = tag_of(asked=False, hearing=UNLIKELY + 0.2, vision=UNLIKELY, survey=SURE)
+    assert set(tags) == {"hearing", "survey"}
+
+
+def test_only_what_changed_is_decided_anew(tag_of: Tagger) -> None:
+    kept = {
+        "tag": "hearing",
+        "confidence": 0.9,
+        "source": "similarity",
+        "needs_review": False,
+        "evidence": "as it was",
+    }
+    state = {"only": ["night-vision"], "kept": [kept]}
+    tags = tag_of(state=state, night_vision=SURE, hearing=NO, networks=SURE, survey=SURE)
+    assert tags["hearing"] == kept
+    # The facet that needs a tag gets its best one; no other unchanged tag is decided.
+    assert set(tags) == {"hearing", "night-vision", "vision", "networks", "survey"}
+    assert tags["networks"]["source"] == "parent"
+
+
+def test_a_parent_is_at_least_as_likely_as_its_child(tag_of: Tagger) -> None:
+    tags = tag_of(night_vision=SURE, networks=SURE - 0.1, survey=SURE)
+    assert tags["networks"]["confidence"] == tags["night-vision"]["confidence"]
+
+
+def test_a_default_has_no_sentence_that_speaks_for_it(tag_of: Tagger) -> None:
+    facet = Facet("kind", "", "at-least-one", fallback="new-method")
+    tags = tag_of(taxonomy=replace(TAXONOMY, facets=(TAXONOMY.facets[0], facet)), hearing=SURE)
+    assert tags["new-method"]["source"] == "default"
+    assert tags["new-method"]["evidence"] == ""
+    assert tags["hearing"]["evidence"] == "hearing: OwlNet: Seeing at Night"
 
 
 def test_two_voices_that_differ_make_a_suggestion(tag_of: Tagger) -> None:
@@ -789,36 +841,37 @@ def test_an_exactly_one_facet_has_one(tag_of: Tagger) -> None:
         assert [n for n in tags if strict.by_name[n].facet == "kind"] == ["survey"]
 
 
-def test_tags_may_be_named_like_anything(
-    tag_of: Tagger, shelf: Shelf, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(tag, "MAX_QUESTIONS", 6)
+def test_tags_may_be_named_like_anything(tag_of: Tagger, shelf: Shelf) -> None:
     names = ("copy", "json", "schema", "model-config", "_x", "class", "3d", "sélection", "a b")
     odd = Taxonomy((), tuple(Tag(name, "", "odd") for name in names), "odd")
 
     class Doubt:
-        def score(self, _: Paper) -> dict[str, float]:
-            return dict.fromkeys(names[:6], DOUBTFUL) | dict.fromkeys(names[6:], NO)
+        fingerprint, bounds = "doubt", BOUNDS
+
+        def score(self, _: Paper) -> PaperScores:
+            odds = dict.fromkeys(names[:6], DOUBTFUL) | dict.fromkeys(names[6:], NO)
+            return PaperScores(odds, lambda tag: tag)
 
     llm = shelf.llm(dict.fromkeys(names[:6], "yes"))
-    context = TagContext(shelf.catalog.papers, Doubt(), odd, llm)
+    context = TagContext(shelf.catalog.papers, Doubt(), odd, YesNoVoter(llm, worth=VOTE), 6)
     state = tag.graph.invoke({"paper_id": shelf.id("OwlNet")}, context=context)
     assert {t["tag"] for t in state["tags"] if t["source"] == "model"} == set(names[:6])
 
 
-def test_the_recipe_names_all_that_tags_depend_on(tmp_path: Path) -> None:
+def test_the_recipe_names_all_that_tags_depend_on(tmp_path: Path, shelf: Shelf) -> None:
     (tmp_path / "tag.md").write_text(
         "---\nvariables: [title, abstract, questions]\noutput: TagDecision\n---\n# system\nX\n"
         "# user\n{{ title }}{{ abstract }}{{ questions }}\n"
     )
+    llm = shelf.llm()
+    voters = [YesNoVoter(llm), YesNoVoter(llm, tmp_path), YesNoVoter(llm, worth=2.0)]
     recipes = {
-        tag.recipe(TAXONOMY, "m", "e", None),
-        tag.recipe(replace(TAXONOMY, hash="other"), "m", "e", None),
-        tag.recipe(TAXONOMY, "m2", "e", None),
-        tag.recipe(TAXONOMY, "m", "e2", None),
-        tag.recipe(TAXONOMY, "m", "e", tmp_path),
+        *(tag.recipe("e", "s", voter.recipe) for voter in voters),
+        tag.recipe("e", "s", ""),
+        tag.recipe("e2", "s", ""),
+        tag.recipe("e", "s2", ""),
     }
-    assert len(recipes) == 5
+    assert len(recipes) == 6
 
 
 # --------------------------------------------------------------------------- digest
@@ -968,7 +1021,7 @@ def test_the_graphs_that_langgraph_json_names_are_there() -> None:
 
     root = Path(__file__).parents[1]
     named: dict[str, str] = json.loads((root / "langgraph.json").read_text())["graphs"]
-    assert set(named) == {"ask", "tag", "digest"}
+    assert set(named) == {"ask", "tag", "digest", "review"}
     for place in named.values():
         file, _, name = place.partition(":")
         assert (root / file).is_file()

@@ -7,6 +7,7 @@ from fakes import add, many, record
 
 from curator.catalog import Catalog, Filters, StoredTag, StoredTldr, key_of
 from curator.catalog.ledger import mark
+from curator.catalog.tagcounts import TagCounts
 from curator.paper import Paper
 
 
@@ -123,16 +124,16 @@ def test_tags_are_replaced_but_those_of_people_stay(shelf: Catalog) -> None:
     save_tags(
         shelf,
         one,
-        StoredTag("kept", 1.0, "human"),
         StoredTag("gone", 0.9, "model"),
         StoredTag("open", 0.5, "model", True),
     )
+    shelf.corrections.set(one.id, {"kept": True})
     assert [t.tag for t in shelf.outputs.tags([one.id])[one.id]] == ["kept", "gone", "open"]
     save_tags(shelf, one, StoredTag("kept", 0.1, "similarity"), StoredTag("new", 0.8, "model"))
     assert shelf.outputs.tags([one.id]) == {
         one.id: [StoredTag("kept", 1.0, "human"), StoredTag("new", 0.8, "model")]
     }
-    assert shelf.outputs.tag_counts() == {"kept": 1, "new": 1}
+    assert TagCounts(shelf.store).decided() == {"kept": 1, "new": 1}
 
 
 def test_a_paper_without_tags_is_done_all_the_same(shelf: Catalog) -> None:

@@ -10,8 +10,8 @@ from pydantic import BaseModel, ValidationError
 from curator.answers import MAX_SENTENCES, draft_schema
 from curator.errors import PromptError
 from curator.llm.local import grammar_for
+from curator.tagging.voting import decision_schema
 from curator.tldr import TldrDraft
-from graphs.tag import decision_schema
 
 pytest.importorskip("llama_cpp")
 

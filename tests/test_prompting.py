@@ -133,6 +133,7 @@ def test_every_builtin_prompt_fits_its_code() -> None:
         program_prompt("tag").render(
             title="T", abstract="A", questions=[{"tag": "agents", "cue": "Is it of agents?"}]
         ),
+        program_prompt("tag_one").render(title="T", abstract="A", topic="agents", cue="Is it?"),
         program_prompt("tldr").render(title="T", sentences=["It works."]),
         load_prompt("judge_answer", {"question", "reference", "answer"}, "JudgeVerdict").render(
             question="Q?", reference="R", answer="A"
@@ -143,7 +144,7 @@ def test_every_builtin_prompt_fits_its_code() -> None:
     ]
     names = {file.stem for file in builtin_prompts().glob("*.md")}
     assert set(PROGRAM) <= names
-    assert names == {"answer", "tag", "tldr", "judge_answer", "judge_support"}
+    assert names == {"answer", "tag", "tag_one", "tldr", "judge_answer", "judge_support"}
     for system, user in loaded:
         assert system
         assert "{{" not in system + user

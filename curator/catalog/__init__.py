@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 
 from curator.catalog.adding import AddReport
 from curator.catalog.answered import Answered
+from curator.catalog.api_batches import ApiBatch, ApiBatches, Arrived
 from curator.catalog.cache import CachedOutput, ModelCache
+from curator.catalog.corrections import Corrections
 from curator.catalog.decisions import Decisions
 from curator.catalog.feeds import FeedRow, Feeds
 from curator.catalog.ledger import Ledger, Tally, Task, key_of
@@ -17,6 +19,7 @@ from curator.catalog.outputs import Outputs, StoredTag, StoredTldr
 from curator.catalog.papers import Papers
 from curator.catalog.placing import Change
 from curator.catalog.records import Part, Records
+from curator.catalog.sentencevectors import SentenceVectors
 from curator.catalog.store import Store
 from curator.catalog.vectorlog import VectorLog
 from curator.filters import Filters
@@ -27,9 +30,13 @@ if TYPE_CHECKING:
 __all__ = [
     "AddReport",
     "Answered",
+    "ApiBatch",
+    "ApiBatches",
+    "Arrived",
     "CachedOutput",
     "Catalog",
     "Change",
+    "Corrections",
     "Decisions",
     "FeedRow",
     "Feeds",
@@ -42,6 +49,7 @@ __all__ = [
     "Papers",
     "Part",
     "Records",
+    "SentenceVectors",
     "StoredTag",
     "StoredTldr",
     "Tally",
@@ -68,8 +76,11 @@ class Catalog:
         self.feeds = Feeds(self.store)
         self.cache = ModelCache(self.store)
         self.answered = Answered(self.store)
+        self.api_batches = ApiBatches(self.store)
         self.vectors = VectorLog(self.store)
+        self.sentences = SentenceVectors(self.store)
         self.marks = Marks(self.store)
+        self.corrections = Corrections(self.store)
 
     @cached_property
     def facets(self) -> Facets:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import func, select
 from sqlalchemy.dialects.sqlite import insert
 
+from curator.batches import batched
 from curator.catalog.schema import model_outputs, now
 from curator.catalog.store import Store
 
 __all__ = ["CachedOutput", "ModelCache"]
+
+_AT_ONCE = 500  # values in one statement
 
 
 @dataclass(frozen=True)
@@ -43,12 +47,27 @@ class ModelCache:
             row = connection.execute(query).mappings().first()
         return CachedOutput(**row) if row else None
 
+    def having(self, keys: Iterable[str]) -> set[str]:
+        """Which of these keys have an answer."""
+        found: set[str] = set()
+        with self._store.read() as connection:
+            for some in batched(keys, _AT_ONCE):
+                query = select(model_outputs.c.key).where(model_outputs.c.key.in_(some))
+                found.update(connection.execute(query).scalars())
+        return found
+
     def put(self, output: CachedOutput) -> None:
-        values = {name: getattr(output, name) for name in CachedOutput.__dataclass_fields__}
-        with self._store.write() as connection:
-            connection.execute(
-                insert(model_outputs).values(**values, created=now()).on_conflict_do_nothing()
-            )
+        self.put_all([output])
+
+    def put_all(self, outputs: Sequence[CachedOutput]) -> None:
+        """Stores all of these or none. What is there already stays as it is."""
+        names = CachedOutput.__dataclass_fields__
+        rows = [
+            {**{name: getattr(one, name) for name in names}, "created": now()} for one in outputs
+        ]
+        if rows:
+            with self._store.write() as connection:
+                connection.execute(insert(model_outputs).on_conflict_do_nothing(), rows)
 
     def usage(self) -> dict[str, dict[str, float]]:
         """Calls, tokens and seconds by model, since the library was made."""

@@ -71,11 +71,15 @@ class Ledger:
 
     def is_done(self, paper: Paper, task: Task, recipe: str) -> bool:
         """Whether ``task`` was done on the paper's present text by this recipe."""
+        return self.key_of_done(paper.id, task) == key_of(paper, recipe)
+
+    def key_of_done(self, paper_id: str, task: Task) -> str | None:
+        """By what text and recipe the task was last done for a paper."""
         query = select(work.c.key).where(
-            work.c.paper_id == paper.id, work.c.task == task, work.c.status == "done"
+            work.c.paper_id == paper_id, work.c.task == task, work.c.status == "done"
         )
         with self._store.read() as connection:
-            return connection.execute(query).scalar() == key_of(paper, recipe)
+            return connection.execute(query).scalar()
 
     def tally(self, task: Task) -> Tally:
         """Counts by the last outcome on the papers' present texts, whatever the recipe."""

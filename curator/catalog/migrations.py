@@ -102,6 +102,35 @@ CREATE TABLE IF NOT EXISTS answers ( id INTEGER NOT NULL, at VARCHAR NOT NULL, m
     FLOAT NOT NULL, PRIMARY KEY (id) )
 """
 
+_SENTENCES = """
+CREATE TABLE IF NOT EXISTS sentence_vectors ( paper_id VARCHAR NOT NULL, fingerprint VARCHAR NOT
+    NULL, text_hash VARCHAR NOT NULL, texts_hash VARCHAR NOT NULL, vectors BLOB NOT NULL,
+    PRIMARY KEY (paper_id, fingerprint), FOREIGN KEY(paper_id) REFERENCES papers (id) ON DELETE
+    CASCADE )
+"""
+
+# The tags that a person had decided until then are corrections.
+_CORRECTIONS = """
+ALTER TABLE tags ADD COLUMN evidence TEXT NOT NULL DEFAULT '';
+CREATE TABLE IF NOT EXISTS corrections ( paper_id VARCHAR NOT NULL, tag VARCHAR NOT NULL, "right"
+    BOOLEAN NOT NULL, text_hash VARCHAR NOT NULL, at VARCHAR NOT NULL, replaced JSON NOT NULL,
+    PRIMARY KEY (paper_id, tag), FOREIGN KEY(paper_id) REFERENCES papers (id) );
+INSERT INTO corrections SELECT paper_id, tag, 1, text_hash, created, '{}' FROM tags
+    WHERE source = 'human' AND NOT needs_review
+"""
+
+_BATCHES = """
+CREATE TABLE IF NOT EXISTS api_batches ( id VARCHAR NOT NULL, model VARCHAR NOT NULL, status VARCHAR
+    NOT NULL, remote VARCHAR, input_file VARCHAR, output_file VARCHAR, error_file VARCHAR, requests
+    INTEGER NOT NULL, completed INTEGER NOT NULL, failed INTEGER NOT NULL, collected BOOLEAN NOT
+    NULL, created VARCHAR NOT NULL, updated VARCHAR NOT NULL, PRIMARY KEY (id) );
+CREATE TABLE IF NOT EXISTS api_requests ( "key" VARCHAR NOT NULL, batch_id VARCHAR NOT NULL, outcome
+    VARCHAR NOT NULL, reason TEXT NOT NULL, output TEXT NOT NULL, prompt_tokens INTEGER NOT NULL,
+    completion_tokens INTEGER NOT NULL, PRIMARY KEY ("key"), FOREIGN KEY(batch_id) REFERENCES
+    api_batches (id) );
+CREATE INDEX IF NOT EXISTS ix_api_requests_batch_id ON api_requests (batch_id)
+"""
+
 # What counts as a change of a counter (see `schema.counters`): on which table and event, and
 # where only some of the changes count, which.
 _COUNTED: tuple[tuple[str, str, str, str], ...] = (
@@ -181,11 +210,31 @@ def _create_answers(connection: Connection) -> None:
     connection.execute(text(_ANSWERS))
 
 
+def _create_sentence_vectors(connection: Connection) -> None:
+    """The vectors of the sentences that evidence is chosen from."""
+    connection.execute(text(_SENTENCES))
+
+
+def _create_corrections(connection: Connection) -> None:
+    """What people say of tags, and the sentence that speaks for each tag."""
+    for statement in _CORRECTIONS.split(";"):
+        connection.execute(text(statement))
+
+
+def _create_batches(connection: Connection) -> None:
+    """Requests that a server answers in one file."""
+    for statement in _BATCHES.split(";"):
+        connection.execute(text(statement))
+
+
 MIGRATIONS: tuple[tuple[int, str, Callable[[Connection], None]], ...] = (
     (1, "first tables", _create_first_tables),
     (2, "records", _create_records),
     (3, "facets", _create_facets),
     (4, "answers", _create_answers),
+    (5, "sentence vectors", _create_sentence_vectors),
+    (6, "corrections", _create_corrections),
+    (7, "batches", _create_batches),
 )
 
 

@@ -6,13 +6,15 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from sqlalchemy import delete, func, select
+from sqlalchemy import Row, and_, or_, select
 from sqlalchemy.dialects.sqlite import insert
 
 from curator.batches import batched
+from curator.catalog.blocks import values as listed
+from curator.catalog.corrections import Ancestors, retag
 from curator.catalog.ledger import Task, key_of, mark
 from curator.catalog.papers import MANY
-from curator.catalog.schema import digests, now, papers, tags, tldrs
+from curator.catalog.schema import corrections, digests, now, papers, tags, tldrs
 from curator.catalog.store import Store
 from curator.paper import Paper
 
@@ -37,12 +39,14 @@ class StoredTldr:
 @dataclass(frozen=True)
 class StoredTag:
     """One tag of one paper. ``source`` says who decided: ``similarity``, ``model``,
-    ``parent``, ``default`` or ``human``; ``needs_review`` tags are suggestions, not decisions."""
+    ``parent``, ``default`` or ``human``; ``needs_review`` tags are suggestions, not decisions.
+    ``evidence`` is the stored sentence that speaks for the tag, verbatim, or ""."""
 
     tag: str
     confidence: float
     source: str
     needs_review: bool = False
+    evidence: str = ""
 
 
 class Outputs:
@@ -62,25 +66,25 @@ class Outputs:
             mark(connection, paper.id, "tldr", "done", key_of(paper, recipe))
 
     def save_tags(
-        self, paper: Paper, found: Sequence[StoredTag], *, taxonomy: str, model: str, recipe: str
+        self,
+        paper: Paper,
+        found: Sequence[StoredTag],
+        *,
+        taxonomy: str,
+        model: str,
+        recipe: str,
+        ancestors: Ancestors | None = None,
     ) -> None:
-        """Replaces the paper's tags, except those that a person decided."""
+        """Replaces the paper's tags. What a person said of them holds (`Corrections`)."""
         common = {
-            "paper_id": paper.id,
             "text_hash": paper.text_hash,
             "taxonomy": taxonomy,
             "model": model,
             "created": now(),
         }
         with self._store.write() as connection:
-            connection.execute(
-                delete(tags).where(tags.c.paper_id == paper.id, tags.c.source != "human")
-            )
-            if found:
-                connection.execute(
-                    insert(tags).on_conflict_do_nothing(),
-                    [asdict(tag) | common for tag in found],
-                )
+            rows = {row.pop("tag"): row | common for row in map(asdict, reversed(found))}
+            retag(connection, paper.id, rows, ancestors)
             mark(connection, paper.id, "tag", "done", key_of(paper, recipe))
 
     def fail(self, paper: Paper, task: Task, reason: str, recipe: str) -> None:
@@ -112,20 +116,34 @@ class Outputs:
             for part in batched(paper_ids, MANY):
                 query = select(tags).where(tags.c.paper_id.in_(part)).order_by(*order)
                 for row in connection.execute(query):
-                    found.setdefault(row.paper_id, []).append(
-                        StoredTag(row.tag, row.confidence, row.source, row.needs_review)
-                    )
+                    found.setdefault(row.paper_id, []).append(_tag_of(row))
         return found
 
-    def tag_counts(self) -> dict[str, int]:
-        query = (
-            select(tags.c.tag, func.count())
-            .where(~tags.c.needs_review)
-            .group_by(tags.c.tag)
-            .order_by(func.count().desc(), tags.c.tag)
+    def undecided(
+        self, low: float, high: float, paper_ids: Iterable[str] | None = None
+    ) -> dict[str, list[StoredTag]]:
+        """By paper (of these, or of all), the tags for a person to decide: suggestions, and
+        tags of which the confidence is from ``low`` to below ``high``. A parent that came along
+        with another tag is decided with that, and what a person has decided is not asked again.
+        """
+        doubtful = and_(
+            tags.c.source != "parent", tags.c.confidence >= low, tags.c.confidence < high
         )
+        said = and_(corrections.c.paper_id == tags.c.paper_id, corrections.c.tag == tags.c.tag)
+        query = (
+            select(tags)
+            .outerjoin(corrections, said)
+            .where(corrections.c.tag.is_(None), tags.c.source != "human")
+            .where(or_(tags.c.needs_review, doubtful))
+            .order_by(tags.c.paper_id, tags.c.tag)
+        )
+        if paper_ids is not None:
+            query = query.where(tags.c.paper_id.in_(listed(paper_ids)))
+        found: dict[str, list[StoredTag]] = {}
         with self._store.read() as connection:
-            return dict(connection.execute(query).all())
+            for row in connection.execute(query):
+                found.setdefault(row.paper_id, []).append(_tag_of(row))
+        return found
 
     def save_digest(self, name: str, since: str, until: str, document: dict[str, Any]) -> None:
         values = {"since": since, "until": until, "document": document, "created": now()}
@@ -141,3 +159,7 @@ class Outputs:
             return list(
                 connection.execute(select(digests.c.name).order_by(digests.c.name)).scalars()
             )
+
+
+def _tag_of(row: Row[Any]) -> StoredTag:
+    return StoredTag(row.tag, row.confidence, row.source, row.needs_review, row.evidence)

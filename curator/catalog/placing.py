@@ -17,6 +17,7 @@ from sqlalchemy import Connection, delete, or_, select, update
 from sqlalchemy.dialects.sqlite import insert
 
 from curator.catalog.blocks import values
+from curator.catalog.corrections import move_corrections
 from curator.catalog.marks import move_marks
 from curator.catalog.schema import (
     aliases,
@@ -324,6 +325,7 @@ class Placing:
 
     def _move_outputs(self, former: str, heir: str | None) -> None:
         self._run(delete(embedded).where(embedded.c.paper_id == former))
+        move_corrections(self._connection, former, heir)
         for table in (tldrs, tags, work):
             if heir:
                 # What the heir has already is newer, or as good.

@@ -15,6 +15,7 @@ from sqlalchemy import (
     ForeignKey,
     Index,
     Integer,
+    LargeBinary,
     MetaData,
     String,
     Table,
@@ -23,6 +24,9 @@ from sqlalchemy import (
 
 __all__ = [
     "aliases",
+    "api_batches",
+    "api_requests",
+    "corrections",
     "counters",
     "decisions",
     "digests",
@@ -36,6 +40,7 @@ __all__ = [
     "record_keys",
     "records",
     "removed",
+    "sentence_vectors",
     "sources",
     "tags",
     "tldrs",
@@ -206,6 +211,24 @@ embedded = Table(
     Column("text_hash", String, nullable=False),
 )
 
+# Vectors of the sentences of a paper, one after the other, 4-byte floats: a cache. `text_hash` is
+# that of the paper's text, `texts_hash` that of exactly what was embedded.
+sentence_vectors = Table(
+    "sentence_vectors",
+    metadata,
+    Column(
+        "paper_id",
+        String,
+        ForeignKey("papers.id", ondelete="CASCADE"),
+        nullable=False,
+        primary_key=True,
+    ),
+    Column("fingerprint", String, primary_key=True),
+    Column("text_hash", String, nullable=False),
+    Column("texts_hash", String, nullable=False),
+    Column("vectors", LargeBinary, nullable=False),
+)
+
 tldrs = Table(
     "tldrs",
     metadata,
@@ -233,6 +256,21 @@ tags = Table(
     Column("taxonomy", String, nullable=False),
     Column("model", String, nullable=False),
     Column("created", String, nullable=False),
+    Column("evidence", Text, nullable=False, server_default=""),
+)
+
+# What a person said of a paper's tags: that it has one ("right"), or has not. `text_hash` is the
+# text that was judged. `replaced` holds the rows of `tags` that this changed, by tag, as they would
+# be without it (null: no row).
+corrections = Table(
+    "corrections",
+    metadata,
+    _paper_key(primary_key=True),
+    Column("tag", String, primary_key=True),
+    Column("right", Boolean, nullable=False),
+    Column("text_hash", String, nullable=False),
+    Column("at", String, nullable=False),
+    Column("replaced", JSON, nullable=False),
 )
 
 # What the reader said of a paper: liked or disliked, and read.
@@ -259,6 +297,42 @@ model_outputs = Table(
     Column("completion_tokens", Integer, nullable=False),
     Column("seconds", Float, nullable=False),
     Column("created", String, nullable=False),
+)
+
+# Requests that were handed to a server in one file (`curator.llm.batch_api`). `id` is ours, and the
+# server is told it; `remote` is the server's, not known until it has answered. `collected` says
+# that nothing more is to be had of it.
+api_batches = Table(
+    "api_batches",
+    metadata,
+    Column("id", String, primary_key=True),
+    Column("model", String, nullable=False),
+    Column("status", String, nullable=False),
+    Column("remote", String),
+    Column("input_file", String),
+    Column("output_file", String),
+    Column("error_file", String),
+    Column("requests", Integer, nullable=False),
+    Column("completed", Integer, nullable=False),
+    Column("failed", Integer, nullable=False),
+    Column("collected", Boolean, nullable=False),
+    Column("created", String, nullable=False),
+    Column("updated", String, nullable=False),
+)
+
+# Each request of these, by the key that its answer will be cached under; it goes when that is
+# there. `outcome`: waiting, arrived (`output` is the answer, not looked at yet), left (there is
+# no answer for the `reason`, and it is not put into a batch again).
+api_requests = Table(
+    "api_requests",
+    metadata,
+    Column("key", String, primary_key=True),
+    Column("batch_id", String, ForeignKey("api_batches.id"), nullable=False, index=True),
+    Column("outcome", String, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("output", Text, nullable=False),
+    Column("prompt_tokens", Integer, nullable=False),
+    Column("completion_tokens", Integer, nullable=False),
 )
 
 # What became of each question, without its words: who answered it, and how many sentences each

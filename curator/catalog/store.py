@@ -70,25 +70,32 @@ class Store:
             return [tuple(row) for row in connection.exec_driver_sql(statement)]
 
     @contextmanager
-    def write(self) -> Iterator[Connection]:
-        """A transaction that is kept whole or not at all, one at a time across processes."""
-        with self._translated(), self.engine.connect() as connection:
-            # IMMEDIATE takes the write lock now: what is read inside is still true at commit.
-            connection.execute(text("BEGIN IMMEDIATE"))
+    def write(self, patience: float = BUSY_SECONDS) -> Iterator[Connection]:
+        """A transaction that is kept whole or not at all, one at a time across processes; waits
+        ``patience`` seconds at most for its turn."""
+        with self._translated(patience), self.engine.connect() as connection:
+            if patience != BUSY_SECONDS:
+                connection.exec_driver_sql(f"PRAGMA busy_timeout = {round(patience * 1000)}")
+            try:
+                # IMMEDIATE takes the write lock now: what is read inside is still true at commit.
+                connection.execute(text("BEGIN IMMEDIATE"))
+            finally:
+                if patience != BUSY_SECONDS:
+                    connection.exec_driver_sql(f"PRAGMA busy_timeout = {BUSY_SECONDS * 1000}")
             yield connection
             connection.commit()
 
     @contextmanager
-    def _translated(self) -> Iterator[None]:
+    def _translated(self, patience: float = BUSY_SECONDS) -> Iterator[None]:
         try:
             yield
         except DatabaseError as error:
-            raise storage_error(error.orig or error, self.path) from error
+            raise storage_error(error.orig or error, self.path, patience) from error
         except sqlite3.DatabaseError as error:
-            raise storage_error(error, self.path) from error
+            raise storage_error(error, self.path, patience) from error
 
 
-def storage_error(error: BaseException, path: Path) -> StorageError:
+def storage_error(error: BaseException, path: Path, patience: float = BUSY_SECONDS) -> StorageError:
     """What an SQLite error means to a reader, and what to do about it."""
     said = str(error).lower()
     where = f"The catalog {str(path)!r}"
@@ -106,7 +113,7 @@ def storage_error(error: BaseException, path: Path) -> StorageError:
         )
     if "locked" in said or "busy" in said:
         return StorageError(
-            f"{where} is being written by another process for over {BUSY_SECONDS} seconds.",
+            f"{where} is being written by another process for over {patience:g} seconds.",
             remedy="Wait for it to end, or stop it, and run the command again.",
             retryable=True,
         )

@@ -12,6 +12,8 @@ from curator.cli.terminal import Progress, command, flags, note, open_library, p
 if TYPE_CHECKING:
     from curator.settings import Settings
 
+NEWEST = 2_000  # papers whose sentences get vectors: minutes on two cores, 30 MB
+
 
 @command
 def status(
@@ -45,6 +47,8 @@ def status(
     put(f"Words     {data['words']:,} papers indexed")
     for fingerprint, count in data["vectors"].items() or {"none": 0}.items():
         put(f"Vectors   {count:,} papers ({fingerprint.partition(';')[0]})")
+    for fingerprint, count in data["sentences"].items():
+        put(f"Sentences {count:,} papers ({fingerprint.partition(';')[0]})")
     for task in ("tldr", "tag"):
         tally = data[task]
         put(
@@ -123,6 +127,14 @@ def index(
         str | None,
         typer.Option(help="Where to embed: cpu, cuda, coreml, ... (default: CURATOR_DEVICE)."),
     ] = None,
+    sentences: Annotated[
+        int,
+        typer.Option(
+            metavar="N",
+            min=-1,
+            help="Then make vectors of the sentences of the N newest papers; 0: none, -1: all.",
+        ),
+    ] = NEWEST,
     as_json: AsJson = False,
 ) -> None:
     """Bring the word and vector indexes up to the catalog, the newest papers first.
@@ -130,18 +142,23 @@ def index(
     Needed after `add --no-embed`, or when an index was lost. Interrupted, it goes on where it
     stopped, and searches go on meanwhile.
 
+    Questions are answered sooner where the sentences of papers have vectors as well. Those of
+    papers that a question finds are made then and kept.
+
     After a change of CURATOR_EMBEDDING it makes new vectors beside the old ones, which answer
     until there are as many new ones; --prune then deletes the old.
     """
     with open_library(device=device) as library:
         library.embedder  # noqa: B018 - this command is about vectors: say if they cannot be made
-        done: dict[str, Any] = dict(library.index(rebuild=rebuild))
+        done: dict[str, Any] = dict(library.index(rebuild=rebuild, sentences=sentences))
         if prune:
             done["pruned"] = library.prune()
     if as_json:
         put_json(done)
         return
     put(f"{done['words']:,} papers to the words, {done.get('vectors', 0):,} to the vectors")
+    if done.get("sentences"):
+        put(f"Vectors of the sentences of {done['sentences']:,} papers")
     for fingerprint in done.get("pruned", ()):
         put(f"Deleted the vectors of {fingerprint.partition(';')[0]}")
 

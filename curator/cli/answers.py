@@ -24,6 +24,7 @@ from curator.cli.options import (
     Venue,
     Where,
     filters_of,
+    with_tags,
 )
 from curator.cli.terminal import budget_of, command, note, open_library, put, put_json
 
@@ -85,6 +86,7 @@ def ask(
             liked=liked,
             where=where,
         )
+        filters = with_tags(library, filters)
         if questions is not None:
             _ask_many(library, questions, filters)
             return

@@ -19,9 +19,13 @@ from curator.cli import (
     export,
     feeds,
     identity,
+    keyphrases,
     marks,
     papers,
+    review,
     search,
+    tags,
+    taxonomy,
 )
 from curator.cli.terminal import flags, put
 
@@ -29,6 +33,7 @@ __all__ = ["app"]
 
 app = typer.Typer(
     name="curator",
+    cls=review.Commands,
     help="Keep up with research papers: search, cited answers, tags and digests in which "
     "every sentence is quoted from a stored abstract or checked against it.",
     no_args_is_help=True,
@@ -69,13 +74,22 @@ _GROUPS: dict[str, tuple[Callable[..., None], ...]] = {
     "Papers": (papers.add, search.search, search.similar, papers.show, export.export),
     "Feeds": (feeds.subscribe, feeds.unsubscribe, feeds.feeds, feeds.sync),
     "Answers": (answers.ask, chat.chat, check.check),
-    "Curation": (curate.tldr, curate.tag, curate.digest),
+    "Curation": (
+        curate.tldr,
+        curate.tag,
+        review.review,
+        tags.tags,
+        keyphrases.keyphrases,
+        curate.digest,
+    ),
     "Marks": (marks.like, marks.dislike, marks.read),
     "Library": (admin.status, admin.retry, admin.index, admin.doctor),
     "Duplicates": (identity.dedupe, identity.merge, identity.split),
 }
 for group, functions in _GROUPS.items():
     for function in functions:
-        app.command(rich_help_panel=group)(function)
+        name = review.NAME if function is review.review else None
+        app.command(name, rich_help_panel=group)(function)
+app.add_typer(taxonomy.taxonomy, name="taxonomy")
 app.add_typer(admin.models, name="models")
 app.add_typer(evaluate.evaluate, name="eval")

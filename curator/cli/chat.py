@@ -27,6 +27,7 @@ from curator.cli.options import (
     Venue,
     Where,
     filters_of,
+    with_tags,
 )
 from curator.cli.terminal import budget_of, command, note, open_library, put
 
@@ -83,6 +84,7 @@ def chat(
             liked=liked,
             where=where,
         )
+        filters = with_tags(library, filters)
         library.llm  # noqa: B018 - says at once if the weights are missing
         asks = sys.stdin.isatty()
         talk = Conversation(library, name, filters, asks=asks)

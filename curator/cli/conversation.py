@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from curator.cli.options import with_tags
 from curator.cli.shown import Shown, counted, dim, shown_text
 from curator.cli.stoppable import Stoppable
 from curator.cli.terminal import note, put
@@ -163,7 +164,8 @@ class Conversation:
         from curator.catalog import Filters as Chosen
 
         if text:
-            self.filters = Chosen() if text.lower() == "off" else Chosen(where=text)
+            off = text.lower() == "off"
+            self.filters = Chosen() if off else with_tags(self.library, Chosen(where=text))
         if self.filters:
             count = len(self.library.catalog.papers.select_ids(self.filters))
             put(f"  Only papers with: {self.filters.expression} ({counted(count, 'paper')})")

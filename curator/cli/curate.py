@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -18,7 +18,7 @@ from curator.cli.options import (
     Until,
     filters_of,
 )
-from curator.cli.terminal import budget_of, command, note, open_library, put, put_json
+from curator.cli.terminal import budget_of, command, flags, note, open_library, put, put_json
 
 if TYPE_CHECKING:
     from curator.batch import Outcome
@@ -128,50 +128,97 @@ def tag(
     since: Since = None,
     until: Until = None,
     taxonomy: Annotated[
-        Path | None, typer.Option(help="A taxonomy file instead of the built-in one.")
+        str | None,
+        typer.Option(help="A taxonomy file, or arxiv:cs.*,stat.ML, instead of the built-in one."),
     ] = None,
     model: ModelName = None,
+    ask: Annotated[
+        int | None,
+        typer.Option(
+            min=0,
+            max=20,
+            help="How many of a paper's most uncertain tags the model decides.",
+            show_default="2 for models behind an API, else 0",
+        ),
+    ] = None,
+    batch_api: Annotated[
+        bool, typer.Option("--batch-api", help="Hand questions over by OpenAI's Batch API.")
+    ] = False,
+    wait: Annotated[
+        bool, typer.Option("--wait", help="With --batch-api: stay until they are answered.")
+    ] = False,
     max_calls: MaxCalls = None,
     max_tokens: MaxTokens = None,
     max_minutes: MaxMinutes = None,
     as_json: AsJson = False,
 ) -> None:
-    """Tag papers from the taxonomy, with a confidence for each tag.
+    """Tag papers from the taxonomy, with a confidence and the sentence that speaks for each tag.
 
-    Similarity decides what is plain, the model what is doubtful. Killed or out of budget,
-    running it again goes on where it stopped.
+    Words and vectors decide what is plain, what you corrected before teaches, and with --ask
+    the model decides what is uncertain. The rest is for people: `curator tag review`. Killed or
+    out of budget, running it again goes on where it stopped.
     """
+    from curator.errors import UsageError
     from curator.tagging import wants_review
 
     _one_choice(papers, new, everything)
+    if wait and not batch_api:
+        raise UsageError("--wait is for --batch-api.", remedy="Add --batch-api.")
     with open_library(
-        model=model, budget=budget_of(max_calls, max_tokens, max_minutes), taxonomy=taxonomy
+        model=model,
+        budget=budget_of(max_calls, max_tokens, max_minutes),
+        taxonomy=taxonomy,
+        tag_questions=ask,
     ) as library:
         filters = filters_of(since, until)
-        chosen = _choose(library, "tag", library.tag_recipe, papers, everything, limit, filters)
+        chosen = _choose(library, "tag", library.tagger.recipe, papers, everything, limit, filters)
+        if batch_api:
+            chosen = _handed_over(library, chosen, wait)
 
         def show(outcome: Outcome[Paper, list[StoredTag]]) -> None:
             tags = outcome.result or []
-            given = [t for t in tags if not t.needs_review]
-            review = wants_review(tags)
             if as_json:
-                put_json(
-                    {
-                        "paper_id": outcome.item.id,
-                        "tags": [
-                            {"tag": t.tag, "confidence": t.confidence, "source": t.source}
-                            for t in given
-                        ],
-                        "needs_review": review,
-                    },
-                    lines=True,
-                )
-            else:
-                listed = ", ".join(f"{t.tag} {t.confidence:.2f}" for t in given)
-                put(f"{outcome.item.id}  {_plain(outcome.item.title)}")
-                put(f"    {listed or '(none)'}{'  [to review]' if review else ''}")
+                put_json(_tag_line(outcome.item, tags), lines=True)
+                return
+            listed = ", ".join(f"{t.tag} {t.confidence:.2f}" for t in tags if not t.needs_review)
+            put(f"{outcome.item.id}  {_plain(outcome.item.title)}")
+            put(f"    {listed or '(none)'}{'  [to review]' if wants_review(tags) else ''}")
 
-        _run(library, library.tag(chosen), len(chosen), "tagged", show)
+        _run(library, library.tag(chosen), len(chosen), "tagged", show, uncertain=wants_review)
+
+
+def _tag_line(paper: Paper, tags: Sequence[StoredTag]) -> dict[str, Any]:
+    from curator.tagging import wants_review
+
+    return {
+        "paper_id": paper.id,
+        "tags": [
+            {
+                "tag": t.tag,
+                "confidence": t.confidence,
+                "source": t.source,
+                "evidence": t.evidence,
+            }
+            for t in tags
+            if not t.needs_review
+        ],
+        "needs_review": wants_review(tags),
+    }
+
+
+def _handed_over(library: Library, papers: list[Paper], wait: bool) -> list[Paper]:
+    """The papers that need not wait for a batch."""
+    report, ready = library.batch_tags(papers, wait=wait)
+    note(
+        f"{report.wanted} questions: {report.cached} answered, {report.submitted} handed over "
+        f"now, {report.waiting} waiting, {sum(report.left.values())} left to be asked one by one"
+    )
+    if report.waiting:
+        note(
+            f"{len(papers) - len(ready)} papers wait for the server. Run the same command again "
+            "to collect; with --wait it stays until they are done."
+        )
+    return ready
 
 
 def _one_choice(names: list[str] | None, new: bool, everything: bool) -> None:
@@ -203,22 +250,29 @@ def _run(
     total: int,
     what: str,
     show: Callable[[Outcome[Paper, Any]], None],
+    uncertain: Callable[[Any], bool] | None = None,
 ) -> None:
-    """Shows outcomes as they come, and at the end a summary that adds up."""
-    done = failed = 0
+    """Shows outcomes as they come, and at the end a summary that adds up. ``uncertain`` says
+    which results a person should look at."""
+    done = failed = doubtful = 0
     try:
         for outcome in outcomes:
             if outcome.error is None:
                 done += 1
+                doubtful += uncertain is not None and uncertain(outcome.result)
                 show(outcome)
             else:
                 failed += 1
                 note(f"Failed: {outcome.item.id}: {outcome.error}")
-            library.progress(what, done + failed, total)
+            if flags.progress:
+                counts = {"uncertain": doubtful} if uncertain else {}
+                cached = library.usage.cached
+                flags.progress(what, done + failed, total, **counts, failed=failed, cached=cached)
     finally:
-        usage = library.llm.usage
+        usage = library.usage
+        looked = f" ({doubtful} with something to review)" if uncertain else ""
         note(
-            f"{done} {what}, {failed} failed, {total - done - failed} left of {total}; "
+            f"{done} {what}{looked}, {failed} failed, {total - done - failed} left of {total}; "
             f"{usage.llm_calls} model calls ({usage.cached} more from the cache), "
             f"{usage.prompt_tokens + usage.completion_tokens:,} tokens, {usage.seconds:.1f} s"
         )

@@ -18,6 +18,7 @@ from curator.cli.options import (
     Venue,
     Where,
     filters_of,
+    with_tags,
 )
 from curator.cli.terminal import command, note, open_library, put, put_json
 
@@ -47,6 +48,10 @@ def export(
     unread: Unread = False,
     liked: Liked = False,
     where: Where = None,
+    suggested: Annotated[
+        bool,
+        typer.Option("--suggested", help="Also tags that wait for a person, marked as suggested."),
+    ] = False,
     as_json: Annotated[
         bool, typer.Option("--json", help="The same as --format jsonl, which is the default.")
     ] = False,
@@ -57,7 +62,8 @@ def export(
     and order included, with tags as keywords:
     curator add refs.bib; curator tag; curator export -f bibtex --source refs.bib -o refs.bib
 
-    JSON Lines (the default) are read by `add`; summaries and tags are made anew there.
+    JSON Lines (the default) tell of each tag how sure it is, who decided it, and the sentence
+    that speaks for it. They are read by `add`; summaries and tags are made anew there.
     """
     import json
 
@@ -73,6 +79,7 @@ def export(
         since, until, tag, category, author, venues=venue, unread=unread, liked=liked, where=where
     )
     with open_library() as library:
+        filters = with_tags(library, filters)
         name = library.catalog.papers.source_named(source) if source else None
         count = 0
         with writing(out) as file:
@@ -81,14 +88,16 @@ def export(
                 if name:
                     inside = library.catalog.papers.of_source(name)
                     papers = [paper for paper in papers if paper.id in inside]
-                for row in exporting.rows(library.catalog, papers):
+                for row in exporting.rows(library.catalog, papers, suggested=suggested):
                     count += 1
                     if file is None:
                         put_json(row, lines=True)
                     else:
                         file.write(json.dumps(row, ensure_ascii=False) + "\n")
             else:
-                entries = list(exporting.entries(library.catalog, format, filters, name))
+                entries = list(
+                    exporting.entries(library.catalog, format, filters, name, suggested=suggested)
+                )
                 count = sum(entry.paper is not None for entry in entries)
                 for text in exports.write(format, entries):
                     if file is None:

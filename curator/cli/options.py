@@ -8,6 +8,7 @@ import typer
 
 if TYPE_CHECKING:
     from curator.filters import Filters
+    from curator.library import Library
 
 __all__ = [
     "AsJson",
@@ -26,6 +27,7 @@ __all__ = [
     "Venue",
     "Where",
     "filters_of",
+    "with_tags",
 ]
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON on stdout.")]
@@ -48,7 +50,10 @@ Until = Annotated[
     str | None,
     typer.Option(help="Only papers of this day (or the last one of a month) or earlier."),
 ]
-TagName = Annotated[list[str] | None, typer.Option("--tag", help="Only papers with this tag.")]
+TagName = Annotated[
+    list[str] | None,
+    typer.Option("--tag", help="Only papers with this tag, by its name or an alias."),
+]
 Category = Annotated[
     list[str] | None,
     typer.Option("--category", help="Only papers of this arXiv category; several are or-ed."),
@@ -128,3 +133,19 @@ def filters_of(
         liked=liked,
         where=where,
     )
+
+
+def with_tags(library: Library, filters: Filters) -> Filters:
+    """The same filters with tags by the names that papers have them under, also where an alias
+    was given.
+
+    Raises:
+        NotFoundError: neither the taxonomy nor the library has such a tag.
+    """
+    from curator.tag_names import TagNames, names_tags
+
+    if not names_tags(filters):
+        return filters
+    from curator.catalog.tagcounts import TagCounts
+
+    return TagNames(library.taxonomy, TagCounts(library.catalog.store)).in_filters(filters)

@@ -20,6 +20,7 @@ from curator.cli.options import (
     Venue,
     Where,
     filters_of,
+    with_tags,
 )
 from curator.cli.terminal import command, note, open_library, put, put_json, strong
 
@@ -121,6 +122,7 @@ def search(
         "rerank_seconds": RERANK_SECONDS if rerank else 0.0,
     }
     with open_library() as library:
+        filters = with_tags(library, filters)
 
         def find(text: ParsedQuery, *, once: bool = False) -> list[Hit]:
             chosen: Mode | None = mode  # type: ignore[assignment]
@@ -181,6 +183,7 @@ def similar(
     )
     with open_library() as library:
         found = library.catalog.papers.resolve(paper)
+        filters = with_tags(library, filters)
         started = time.monotonic()
         hits = library.similar(found, limit, filters, once=True)
         took = (time.monotonic() - started) * 1000

@@ -10,8 +10,10 @@ import contextlib
 import functools
 import json
 import os
+import shutil
 import sys
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
@@ -42,6 +44,8 @@ __all__ = [
 
 # Without a terminal, a line of progress at most this often, in seconds.
 QUIET_SECONDS = 10.0
+# What of the time until now tells how fast it goes on, in seconds.
+RECENT_SECONDS = 60.0
 
 
 @dataclass
@@ -85,26 +89,40 @@ def note(text: str) -> None:
 
 
 class Progress:
-    """A line on stderr that says what is done, how fast, and how long it will take."""
+    """A line on stderr that says what is done, how fast, and how long it will take.
+
+    How fast is that of the last minute: after a resumption the first papers cost nothing, and
+    a server may slow down. ``counts`` are told as well, where they are not 0:
+    ``progress("tagged", 120, 500, uncertain=14, failed=1)``.
+    """
 
     def __init__(self) -> None:
         self._moving = sys.stderr.isatty()
         self._what = ""
-        self._started = self._shown = 0.0
+        self._shown = 0.0
         self._first = 0
+        self._seen: deque[tuple[float, int]] = deque()
         self._dirty = False
 
-    def __call__(self, what: str, done: int, of: int | None) -> None:
+    def __call__(self, what: str, done: int, of: int | None, **counts: int) -> None:
         now = time.monotonic()
         if what != self._what or done < self._first:
-            self._what, self._started, self._first = what, now, done
+            self._what, self._first = what, done
+            self._seen = deque([(now, done)])
             self._shown = now if not self._moving else 0.0
+        if now - self._seen[-1][0] >= 0.5:
+            self._seen.append((now, done))
+            while len(self._seen) > 2 and now - self._seen[1][0] >= RECENT_SECONDS:
+                self._seen.popleft()
         pause = 0.1 if self._moving else QUIET_SECONDS
         if now - self._shown < pause and not (self._moving and done == of):
             return
         self._shown = now
-        text = self._text(what, done, of, now)
+        text = self._text(what, done, of, now, counts)
         if self._moving:
+            # A line that is longer than the terminal is wide could not be taken back.
+            width = shutil.get_terminal_size().columns - 1
+            text = text if len(text) <= width else text[: max(0, width - 1)] + "…"
             sys.stderr.write(f"\r\x1b[2K{text}")
             self._dirty = True
         else:
@@ -118,10 +136,17 @@ class Progress:
             sys.stderr.flush()
             self._dirty = False
 
-    def _text(self, what: str, done: int, of: int | None, now: float) -> str:
-        seconds = now - self._started
-        rate = (done - self._first) / seconds if seconds > 0.5 else 0.0
+    def _text(
+        self, what: str, done: int, of: int | None, now: float, counts: dict[str, int]
+    ) -> str:
+        since, before = self._seen[0]
+        seconds = now - since
+        rate = (done - before) / seconds if seconds > 0.5 else 0.0
         text = f"{what} {done:,}" + (f" of {of:,}" if of is not None else "")
+        if told := [
+            f"{count:,} {name.replace('_', ' ')}" for name, count in counts.items() if count
+        ]:
+            text += f" ({', '.join(told)})"
         if rate:
             text += f", {rate:,.1f}/s" if rate >= 1 else f", {1 / rate:,.1f} s each"
             if of is not None and of > done:

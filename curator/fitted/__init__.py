@@ -2,7 +2,8 @@
 
 `evals.fit_tldr` (which sentence summarises), `evals.fit_roles` (what a sentence does in an
 abstract), `evals.fit_answerable` (whether the evidence answers a question), `evals.fit_check`
-(how likely a sentence is right).
+(how likely a sentence is right), `evals.fit_tags` (how likely a tag is), `evals.fit_keyphrases`
+(which phrases say what a paper is about).
 """
 
 from __future__ import annotations

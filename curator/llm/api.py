@@ -20,6 +20,15 @@ from curator.errors import (
     UsageError,
 )
 from curator.llm.base import Completion, Request
+from curator.llm.pressure import (
+    CROWDED,
+    IN_BATCH,
+    NO_MONEY,
+    Pressure,
+    backoff,
+    may_pass,
+    pause_asked,
+)
 from curator.llm.streaming import Reply, complaint
 
 if TYPE_CHECKING:
@@ -65,6 +74,8 @@ class ApiLLM:
         port = f":{self._client.base_url.port}" if self._client.base_url.port else ""
         self.identity = f"{self.name}@{host}{port}"
         self.concurrency = settings.api_concurrency
+        self._once = self._client.with_options(max_retries=0)
+        self._pressure = Pressure(self.concurrency, patience=settings.api_timeout)
         self._rung = self._mode = 0
         self._known = {("prompt", "whole")}
         self._lock = Lock()
@@ -88,6 +99,15 @@ class ApiLLM:
             time.monotonic() - started,
             len(replies),
         )
+
+    @property
+    def client(self) -> OpenAI:
+        """The SDK's client, for what is no call (`curator.llm.batch_api`)."""
+        return self._client
+
+    def body(self, request: Request) -> dict[str, Any]:
+        """What ``complete`` would send first, as JSON."""
+        return self._options(request, RUNGS[self._rung])
 
     def _descend(self, request: Request, replies: list[Reply]) -> str:
         """The first answer that fits, from the rung that this server is known to obey down.
@@ -226,29 +246,54 @@ class ApiLLM:
         }
 
     def _create(self, options: dict[str, Any], rung: str, mode: str) -> Any:
-        """One request. In a way that this server was not asked in yet it is made once without
-        the SDK's retries: some refuse with HTTP 500 (llama-cpp-python's server does), which
-        would be tried again for nothing."""
+        """One request, tried again where that can help. The SDK's own retries are off: they know
+        nothing of the other threads, and would multiply with these.
+
+        Raises:
+            ServerUnavailable: in a batch, where the server lets nothing through any more.
+        """
         import openai
 
-        clients = [self._client]
-        if (rung, mode) not in self._known and self._retries:
-            patient = self._client.with_options(max_retries=self._retries - 1)
-            clients = [self._client.with_options(max_retries=0), patient]
-        for client in clients:
-            last = client is clients[-1]
+        for tried in range(1_000):
+            last = tried >= self._retries
+            ticket = self._pressure.begin()
             try:
-                return client.chat.completions.create(**options)
+                answer = self._once.chat.completions.create(**options)
             except openai.APIStatusError as error:
+                wait = pause_asked(error.response.headers)
+                if error.status_code in CROWDED and self._retries and error.code != NO_MONEY:
+                    if self._pressure.refused(ticket, wait, last=last):
+                        continue
+                    if IN_BATCH.get() is not None:
+                        raise self._closed(error.status_code, wait) from error
+                    raise
+                self._pressure.failed()
                 self._look_for_refusal(error, rung, mode, last=last)
-                if last or not (error.status_code in (408, 409, 429) or error.status_code >= 500):
+                if last or not may_pass(error.status_code, error.code, error.response.headers):
                     raise
             except openai.APITimeoutError:
-                raise
+                self._pressure.failed()
+                if last or (rung, mode) not in self._known:
+                    raise
             except openai.APIConnectionError:
+                self._pressure.failed()
                 if last:
                     raise
-        raise AssertionError
+            except BaseException:
+                self._pressure.failed()
+                raise
+            else:
+                self._pressure.answered()
+                return answer
+            time.sleep(backoff(tried))
+        raise AssertionError("a server refuses and answers in turn, and never this request")
+
+    def _closed(self, status: int, wait: float | None) -> ServerUnavailable:
+        when = f"; it asks to wait {wait:,.0f} s" if wait else ""
+        return ServerUnavailable(
+            f"The server of {self.name} takes no more requests (HTTP {status}{when}).",
+            remedy="What was done is kept; run the command again later to go on.",
+        )
 
     def _look_for_refusal(self, error: Any, rung: str, mode: str, *, last: bool) -> None:
         """Raises _Refused if a part of the request is what the server does not take.
@@ -355,6 +400,11 @@ def translated(name: str, *, begun: bool = False) -> Iterator[None]:
     except (openai.BadRequestError, openai.UnprocessableEntityError) as error:
         raise ModelError(f"{name} refused the request: {_said(error)}.") from error
     except openai.RateLimitError as error:
+        if error.code == NO_MONEY:
+            raise MissingError(
+                f"The account for {name} has no quota left (HTTP 429).",
+                remedy="Check its plan and billing; what was done is kept.",
+            ) from error
         raise ModelError(
             f"{name} is rate-limited (HTTP 429), also after waiting.",
             remedy="Run the command again later; it goes on where it stopped.",

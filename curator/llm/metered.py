@@ -7,22 +7,25 @@ import json
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import lru_cache
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
 from curator.catalog import CachedOutput, ModelCache
-from curator.errors import BudgetExhausted, ModelError, ModelOutputError
+from curator.errors import BudgetExhausted, CuratorError, ModelError, ModelOutputError
 from curator.llm.base import LLM, Request
 from curator.trace import Call, note_call
 
 if TYPE_CHECKING:
     from curator.prompting import Prompt
 
-__all__ = ["Budget", "Generated", "MeteredLLM", "Usage"]
+__all__ = ["Budget", "Deferred", "DeferringLLM", "Generated", "MeteredLLM", "Prepared", "Usage"]
 
 M = TypeVar("M", bound=BaseModel)
+
+LOG_ODDS = "log odds"  # in the place of a schema's hash
 
 
 @dataclass(frozen=True)
@@ -74,7 +77,30 @@ class Budget:
             self._under_way -= 1
             self._spent += spent
 
-    def _check(self) -> None:
+    def take(self, calls: int) -> int:
+        """Notes that so many calls are handed over to be made elsewhere, or as many of them as
+        may still be made; how many.
+
+        Raises:
+            BudgetExhausted: none may.
+        """
+        with self._lock:
+            self._check()
+            if self.max_calls is not None:
+                calls = min(calls, self.max_calls - self._spent.llm_calls - self._under_way)
+            self._spent += Usage(llm_calls=calls)
+            return calls
+
+    def check_time(self) -> None:
+        """For whoever waits and calls nothing.
+
+        Raises:
+            BudgetExhausted: the minutes are over.
+        """
+        with self._lock:
+            self._check("--max-minutes")
+
+    def _check(self, only: str = "") -> None:
         minutes = (time.monotonic() - self._started) / 60
         # Calls under way count: eight threads must not pass a budget of one together.
         calls = self._spent.llm_calls + self._under_way
@@ -84,7 +110,7 @@ class Budget:
             ("--max-tokens", self.max_tokens, tokens),
             ("--max-minutes", self.max_minutes, minutes),
         ):
-            if limit is not None and spent >= limit:
+            if limit is not None and spent >= limit and only in ("", name):
                 raise BudgetExhausted(
                     f"The budget of {name} {limit:g} is used up.",
                     remedy="What was done is kept; run the command again to go on.",
@@ -101,14 +127,28 @@ class Generated(Generic[M]):
     usage: Usage
 
 
+@dataclass(frozen=True)
+class Prepared(Generic[M]):
+    """A request, not made yet: the ``key`` that its answer is cached under, and that answer if
+    there is one."""
+
+    key: str
+    request: Request
+    prompt: Prompt
+    output: type[M]
+    schema_hash: str
+    input_hash: str
+    cached: CachedOutput | None
+
+
 class MeteredLLM:
     """A backend behind the cache of the catalog and the budget of the command."""
 
     def __init__(self, backend: LLM, cache: ModelCache, budget: Budget | None = None) -> None:
         self.backend = backend
         self.usage = Usage()
-        self._cache = cache
-        self._budget = budget or Budget()
+        self.cache = cache
+        self.budget = budget or Budget()
         self._lock = Lock()
 
     @property
@@ -140,15 +180,11 @@ class MeteredLLM:
             ModelOutputError: the answer does not fit ``output``.
             ModelError, MissingError: as the backend's ``complete``.
         """
-        system, user = prompt.render(**values)
-        request = Request(system, user, output, max_tokens, on_text)
-        schema_hash = _hash(json.dumps(output.model_json_schema(), sort_keys=True))
-        input_hash = _hash(f"{system}\0{user}\0{max_tokens}")
-        key = _hash("\0".join((self.identity, prompt.hash, schema_hash, input_hash)))
-        stored = self._cache.get(key)
+        ready = self.request(prompt, output, max_tokens=max_tokens, on_text=on_text, **values)
+        stored = ready.cached
         cached = stored is not None
         if stored is None:
-            stored, usage = self._call(request, prompt, key, schema_hash, input_hash)
+            stored, usage = self._call(ready)
             made = usage
         else:
             usage = Usage(cached=1)
@@ -168,10 +204,72 @@ class MeteredLLM:
         self._note(prompt, made, valid=True, cached=cached)
         return Generated(value, self.identity, prompt.hash, usage)
 
-    def _call(
-        self, request: Request, prompt: Prompt, key: str, schema_hash: str, input_hash: str
-    ) -> tuple[CachedOutput, Usage]:
-        self._budget.begin()
+    def request(
+        self,
+        prompt: Prompt,
+        output: type[M],
+        *,
+        max_tokens: int = 256,
+        on_text: Callable[[str], None] | None = None,
+        **values: Any,
+    ) -> Prepared[M]:
+        """What ``generate`` would ask with the same arguments, without asking it."""
+        system, user = prompt.render(**values)
+        schema_hash = _schema_hash(output)
+        input_hash = _hash(f"{system}\0{user}\0{max_tokens}")
+        key = _hash("\0".join((self.identity, prompt.hash, schema_hash, input_hash)))
+        request = Request(system, user, output, max_tokens, on_text)
+        stored = self.cache.get(key)
+        return Prepared(key, request, prompt, output, schema_hash, input_hash, stored)
+
+    def log_odds(self, prompt: Prompt, **values: Any) -> float:
+        """A local model's log-odds of yes (`curator.llm.odds`), for a prompt that asks for yes or
+        no; cached and counted as ``generate`` is.
+
+        Raises:
+            BudgetExhausted: a call would be needed and none may start.
+            UsageError: this model does not tell.
+            ModelError: the prompt is too long, or the model failed.
+        """
+        from curator.llm.odds import chat_prompt, odds_of
+
+        system, user = prompt.render(**values)
+        input_hash = _hash(f"{system}\0{user}")
+        key = _hash("\0".join((self.identity, prompt.hash, LOG_ODDS, input_hash)))
+        stored = self.cache.get(key)
+        if stored is not None:
+            with self._lock:
+                self.usage += Usage(cached=1)
+            return float(stored.output)
+        odds = odds_of(self.backend)
+        self.budget.begin()
+        spent, started = Usage(llm_calls=1), time.monotonic()
+        try:
+            said, tokens = odds.log_odds_and_tokens(chat_prompt(system, user))
+            spent = Usage(1, tokens, 0, time.monotonic() - started)
+        finally:
+            self.budget.end(spent)
+            with self._lock:
+                self.usage += spent
+        self.cache.put(
+            CachedOutput(
+                key=key,
+                model=self.identity,
+                prompt=prompt.name,
+                prompt_hash=prompt.hash,
+                schema_hash=LOG_ODDS,
+                input_hash=input_hash,
+                output=repr(said),
+                prompt_tokens=spent.prompt_tokens,
+                completion_tokens=0,
+                seconds=spent.seconds,
+            )
+        )
+        return said
+
+    def _call(self, ready: Prepared[Any]) -> tuple[CachedOutput, Usage]:
+        request, prompt = ready.request, ready.prompt
+        self.budget.begin()
         spent = Usage(llm_calls=1)  # a call that fails was a call
         try:
             answer = self.backend.complete(request)
@@ -185,22 +283,22 @@ class MeteredLLM:
                 answer.calls, answer.prompt_tokens, answer.completion_tokens, answer.seconds
             )
         finally:
-            self._budget.end(spent)
+            self.budget.end(spent)
             with self._lock:
                 self.usage += spent
         stored = CachedOutput(
-            key=key,
+            key=ready.key,
             model=self.identity,
             prompt=prompt.name,
             prompt_hash=prompt.hash,
-            schema_hash=schema_hash,
-            input_hash=input_hash,
+            schema_hash=ready.schema_hash,
+            input_hash=ready.input_hash,
             output=answer.text,
             prompt_tokens=answer.prompt_tokens,
             completion_tokens=answer.completion_tokens,
             seconds=answer.seconds,
         )
-        self._cache.put(stored)
+        self.cache.put(stored)
         return stored, spent
 
     def _note(
@@ -219,6 +317,79 @@ class MeteredLLM:
                 failed,
             )
         )
+
+
+class Deferred(CuratorError):
+    """The answer is not there yet; what was to be asked is noted (`DeferringLLM`)."""
+
+    exit_code = 4
+    retryable = True
+
+
+class DeferringLLM(MeteredLLM):
+    """The same model, cache and budget; but what is not in the cache is noted in ``requests``, by
+    its key, and not asked. So ordinary code finds out what a batch has to ask."""
+
+    def __init__(self, llm: MeteredLLM) -> None:
+        super().__init__(llm.backend, llm.cache, llm.budget)
+        self.requests: dict[str, Prepared[Any]] = {}
+
+    def log_odds(self, prompt: Prompt, **values: Any) -> float:
+        """A local model's log-odds of yes (`curator.llm.odds`), for a prompt that asks for yes or
+        no; cached and counted as ``generate`` is.
+
+        Raises:
+            BudgetExhausted: a call would be needed and none may start.
+            UsageError: this model does not tell.
+            ModelError: the prompt is too long, or the model failed.
+        """
+        from curator.llm.odds import chat_prompt, odds_of
+
+        system, user = prompt.render(**values)
+        input_hash = _hash(f"{system}\0{user}")
+        key = _hash("\0".join((self.identity, prompt.hash, LOG_ODDS, input_hash)))
+        stored = self.cache.get(key)
+        if stored is not None:
+            with self._lock:
+                self.usage += Usage(cached=1)
+            return float(stored.output)
+        odds = odds_of(self.backend)
+        self.budget.begin()
+        spent, started = Usage(llm_calls=1), time.monotonic()
+        try:
+            said, tokens = odds.log_odds_and_tokens(chat_prompt(system, user))
+            spent = Usage(1, tokens, 0, time.monotonic() - started)
+        finally:
+            self.budget.end(spent)
+            with self._lock:
+                self.usage += spent
+        self.cache.put(
+            CachedOutput(
+                key=key,
+                model=self.identity,
+                prompt=prompt.name,
+                prompt_hash=prompt.hash,
+                schema_hash=LOG_ODDS,
+                input_hash=input_hash,
+                output=repr(said),
+                prompt_tokens=spent.prompt_tokens,
+                completion_tokens=0,
+                seconds=spent.seconds,
+            )
+        )
+        return said
+
+    def _call(self, ready: Prepared[Any]) -> tuple[CachedOutput, Usage]:
+        """Raises Deferred."""
+        with self._lock:
+            self.requests[ready.key] = ready
+        raise Deferred(f"The answer of {self.name} is not there yet.")
+
+
+# A schema takes as long to make as a look into the cache, and the same few are asked for always.
+@lru_cache(maxsize=256)
+def _schema_hash(output: type[BaseModel]) -> str:
+    return _hash(json.dumps(output.model_json_schema(), sort_keys=True))
 
 
 def _hash(text: str) -> str:

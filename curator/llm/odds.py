@@ -18,7 +18,7 @@ from typing import Any, Protocol
 
 from curator.errors import ModelError, UsageError
 
-__all__ = ["Lender", "Odds", "odds_of"]
+__all__ = ["Lender", "Odds", "chat_prompt", "odds_of"]
 
 # As a model may begin its answer.
 YES = ("Yes", "yes", " Yes", " yes")
@@ -52,6 +52,10 @@ class Odds:
         Raises:
             ModelError: it is longer than the context, or llama.cpp fails.
         """
+        return self.log_odds_and_tokens(prompt)[0]
+
+    def log_odds_and_tokens(self, prompt: str) -> tuple[float, int]:
+        """The log-odds, and how many tokens the prompt has."""
         with self._model.loaded() as llama:
             tokens = _tokens(llama, prompt)
             if not tokens:
@@ -62,7 +66,7 @@ class Odds:
                     remedy="Raise CURATOR_CONTEXT_TOKENS.",
                 )
             try:
-                return _yes_no(llama, _next(llama, tokens))
+                return _yes_no(llama, _next(llama, tokens)), len(tokens)
             except RuntimeError as error:
                 raise ModelError(f"{self.name} failed: {error}.", retryable=True) from error
 
@@ -80,6 +84,19 @@ def odds_of(model: object) -> Odds:
             remedy="Use a local model: --model local:NAME.",
         )
     return Odds(model)  # type: ignore[arg-type]
+
+
+def chat_prompt(system: str, user: str) -> str:
+    """In the form that Qwen's models were trained on (ChatML), up to where the answer begins. What
+    would end a turn is taken apart: a stored text must not answer in the model's place."""
+
+    def safe(text: str) -> str:
+        return text.replace("<|", "< |")
+
+    return (
+        f"<|im_start|>system\n{safe(system)}<|im_end|>\n"
+        f"<|im_start|>user\n{safe(user)}<|im_end|>\n<|im_start|>assistant\n"
+    )
 
 
 def _tokens(llama: Any, text: str) -> list[int]:

@@ -25,6 +25,7 @@ from curator.batches import batched
 from curator.catalog.facets import Facets
 from curator.catalog.schema import now, sources, tags
 from curator.catalog.schema import papers as papers_table
+from curator.catalog.tagcounts import TagCounts
 from curator.filters import Filters
 from curator.text import fold
 from evals.search.exact import exact_retriever
@@ -66,7 +67,7 @@ def dress(library: Library, seed: int) -> None:
         query = select(papers_table.c.id, papers_table.c.text_hash).order_by(papers_table.c.id)
         papers = [(row.id, row.text_hash) for row in connection.execute(query)]
     rng = random.Random(f"dress {seed}")
-    if _TAG.format(TAGS - 1) not in library.catalog.outputs.tag_counts():
+    if _TAG.format(TAGS - 1) not in TagCounts(library.catalog.store).decided():
         common = {"confidence": 1.0, "source": "human", "needs_review": False}
         about = common | {"taxonomy": "bench", "model": "bench", "created": now()}
         for number in range(TAGS):

@@ -68,7 +68,7 @@ class DigestTask(EvalTask[DigestGold]):
             raise LookupError("this suite needs copies of its library")
         # In a copy of its own: a digest takes summaries and tags that another one left.
         with bench.beside(None) as alone, traced() as trace:
-            alone.library.tag_context  # noqa: B018
+            alone.library.tagger  # noqa: B018
             started = time.perf_counter()
             document = alone.library.digest(period_of(row.week, None, None), limit=row.limit)
             seconds = time.perf_counter() - started + waited(trace)

@@ -119,7 +119,7 @@ class TagTask(EvalTask[TagGold]):
 
     def prepare(self, bench: Bench) -> None:
         bench.library.index()
-        bench.library.tag_context  # noqa: B018 - else the first paper is timed with it
+        bench.library.tagger  # noqa: B018 - else the first paper is timed with it
 
     def run(self, bench: Bench, row: TagGold) -> Output:
         paper = bench.paper(row.title)
