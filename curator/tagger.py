@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from itertools import islice
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from curator.batches import batched
 from curator.catalog import Catalog, StoredTag
@@ -33,15 +33,10 @@ MOST_WAITING, TAGGED_AGAIN, MOVED = 256, 48, 0.02
 Decide = Callable[[str, "list[str] | None", "list[dict[str, Any]]"], Mapping[str, Any]]
 
 
-class Former(Protocol):
-    """Gives taxonomies of earlier runs by their hash, where they are known."""
-
-    def __call__(self, hash: str) -> Taxonomy | None: ...
-
-
 class Tagger:
     """Tags papers by one taxonomy. ``rest`` names all that tags depend on besides text and
-    taxonomy; it changes with what is learned."""
+    taxonomy; it changes with what is learned. ``former`` gives taxonomies of earlier runs by
+    their hash, where they are known."""
 
     def __init__(
         self,
@@ -51,7 +46,7 @@ class Tagger:
         decide: Decide,
         *,
         rest: Callable[[], str],
-        former: Former = lambda _: None,
+        former: Callable[[str], Taxonomy | None] = lambda _: None,
     ) -> None:
         self._catalog = catalog
         self.taxonomy = taxonomy
