@@ -6,14 +6,12 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
-
-from pydantic import BaseModel
+from typing import TYPE_CHECKING, Any, Protocol
 
 from curator.evidence import Selector
 from curator.grounding import Grounder
+from curator.llm.base import Writer
 from curator.paper import Paper
-from curator.prompting import Prompt
 from curator.reranking import Reranker
 from curator.retrieval import Retriever
 from curator.tagging import TagScorer
@@ -24,9 +22,6 @@ if TYPE_CHECKING:
     from curator.catalog import Filters, StoredTag, StoredTldr
     from curator.library_answers import LibraryAnswer
     from curator.library_questions import LibraryQuestion
-    from curator.llm.metered import Generated
-
-M = TypeVar("M", bound=BaseModel)
 
 __all__ = [
     "AskContext",
@@ -39,23 +34,6 @@ __all__ = [
     "TldrStore",
     "Writer",
 ]
-
-
-class Writer(Protocol):
-    """A model behind cache and budget (``curator.llm.metered.MeteredLLM``)."""
-
-    @property
-    def identity(self) -> str: ...
-
-    def generate(
-        self,
-        prompt: Prompt,
-        output: type[M],
-        *,
-        max_tokens: int = 256,
-        on_text: Callable[[str], None] | None = None,
-        **values: Any,
-    ) -> Generated[M]: ...
 
 
 class PaperStore(Protocol):

@@ -4,11 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from pydantic import BaseModel
 
-__all__ = ["LLM", "Completion", "Request"]
+if TYPE_CHECKING:
+    from curator.llm.metered import Generated
+    from curator.prompting import Prompt
+
+__all__ = ["LLM", "Completion", "Request", "Writer"]
+
+M = TypeVar("M", bound=BaseModel)
 
 
 @dataclass(frozen=True)
@@ -60,3 +66,20 @@ class LLM(Protocol):
             MissingError: weights, key or server are missing.
         """
         ...
+
+
+class Writer(Protocol):
+    """A model behind cache and budget (``curator.llm.metered.MeteredLLM``)."""
+
+    @property
+    def identity(self) -> str: ...
+
+    def generate(
+        self,
+        prompt: Prompt,
+        output: type[M],
+        *,
+        max_tokens: int = 256,
+        on_text: Callable[[str], None] | None = None,
+        **values: Any,
+    ) -> Generated[M]: ...

@@ -15,7 +15,7 @@ from pydantic import BaseModel, ValidationError
 
 from curator.catalog import CachedOutput, ModelCache
 from curator.errors import BudgetExhausted, CuratorError, ModelError, ModelOutputError
-from curator.llm.base import LLM, Request
+from curator.llm.base import LLM, Completion, Request
 from curator.trace import Call, note_call
 
 if TYPE_CHECKING:
@@ -242,37 +242,37 @@ class MeteredLLM:
                 self.usage += Usage(cached=1)
             return float(stored.output)
         odds = odds_of(self.backend)
-        self.budget.begin()
-        spent, started = Usage(llm_calls=1), time.monotonic()
-        try:
+
+        def ask() -> Completion:
+            started = time.monotonic()
             said, tokens = odds.log_odds_and_tokens(chat_prompt(system, user))
-            spent = Usage(1, tokens, 0, time.monotonic() - started)
-        finally:
-            self.budget.end(spent)
-            with self._lock:
-                self.usage += spent
-        self.cache.put(
-            CachedOutput(
-                key=key,
-                model=self.identity,
-                prompt=prompt.name,
-                prompt_hash=prompt.hash,
-                schema_hash=LOG_ODDS,
-                input_hash=input_hash,
-                output=repr(said),
-                prompt_tokens=spent.prompt_tokens,
-                completion_tokens=0,
-                seconds=spent.seconds,
-            )
-        )
-        return said
+            return Completion(repr(said), tokens, 0, time.monotonic() - started)
+
+        return float(self._paid(prompt, key, LOG_ODDS, input_hash, ask)[0].output)
 
     def _call(self, ready: Prepared[Any]) -> tuple[CachedOutput, Usage]:
-        request, prompt = ready.request, ready.prompt
+        request = ready.request
+        return self._paid(
+            ready.prompt,
+            ready.key,
+            ready.schema_hash,
+            ready.input_hash,
+            lambda: self.backend.complete(request),
+        )
+
+    def _paid(
+        self,
+        prompt: Prompt,
+        key: str,
+        schema_hash: str,
+        input_hash: str,
+        ask: Callable[[], Completion],
+    ) -> tuple[CachedOutput, Usage]:
+        """Asks, within the budget, and keeps the answer."""
         self.budget.begin()
         spent = Usage(llm_calls=1)  # a call that fails was a call
         try:
-            answer = self.backend.complete(request)
+            answer = ask()
         except ModelError as error:
             spent = Usage(error.calls, error.prompt_tokens, error.completion_tokens, error.seconds)
             failed = not isinstance(error, ModelOutputError)
@@ -287,12 +287,12 @@ class MeteredLLM:
             with self._lock:
                 self.usage += spent
         stored = CachedOutput(
-            key=ready.key,
+            key=key,
             model=self.identity,
             prompt=prompt.name,
             prompt_hash=prompt.hash,
-            schema_hash=ready.schema_hash,
-            input_hash=ready.input_hash,
+            schema_hash=schema_hash,
+            input_hash=input_hash,
             output=answer.text,
             prompt_tokens=answer.prompt_tokens,
             completion_tokens=answer.completion_tokens,
@@ -333,51 +333,6 @@ class DeferringLLM(MeteredLLM):
     def __init__(self, llm: MeteredLLM) -> None:
         super().__init__(llm.backend, llm.cache, llm.budget)
         self.requests: dict[str, Prepared[Any]] = {}
-
-    def log_odds(self, prompt: Prompt, **values: Any) -> float:
-        """A local model's log-odds of yes (`curator.llm.odds`), for a prompt that asks for yes or
-        no; cached and counted as ``generate`` is.
-
-        Raises:
-            BudgetExhausted: a call would be needed and none may start.
-            UsageError: this model does not tell.
-            ModelError: the prompt is too long, or the model failed.
-        """
-        from curator.llm.odds import chat_prompt, odds_of
-
-        system, user = prompt.render(**values)
-        input_hash = _hash(f"{system}\0{user}")
-        key = _hash("\0".join((self.identity, prompt.hash, LOG_ODDS, input_hash)))
-        stored = self.cache.get(key)
-        if stored is not None:
-            with self._lock:
-                self.usage += Usage(cached=1)
-            return float(stored.output)
-        odds = odds_of(self.backend)
-        self.budget.begin()
-        spent, started = Usage(llm_calls=1), time.monotonic()
-        try:
-            said, tokens = odds.log_odds_and_tokens(chat_prompt(system, user))
-            spent = Usage(1, tokens, 0, time.monotonic() - started)
-        finally:
-            self.budget.end(spent)
-            with self._lock:
-                self.usage += spent
-        self.cache.put(
-            CachedOutput(
-                key=key,
-                model=self.identity,
-                prompt=prompt.name,
-                prompt_hash=prompt.hash,
-                schema_hash=LOG_ODDS,
-                input_hash=input_hash,
-                output=repr(said),
-                prompt_tokens=spent.prompt_tokens,
-                completion_tokens=0,
-                seconds=spent.seconds,
-            )
-        )
-        return said
 
     def _call(self, ready: Prepared[Any]) -> tuple[CachedOutput, Usage]:
         """Raises Deferred."""

@@ -15,23 +15,22 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from pydantic import BaseModel, ConfigDict, Field, create_model
 
 from curator.errors import ModelOutputError
 from curator.injections import stated
+from curator.llm.base import Writer
 from curator.paper import Paper
 from curator.prompting import Prompt, program_prompt
 from curator.taxonomy import Tag
 from curator.text import plain
 
 if TYPE_CHECKING:
-    from curator.llm.metered import Generated
+    pass
 
 __all__ = ["OddsVoter", "Vote", "Voter", "YesNoVoter", "decision_schema"]
-
-M = TypeVar("M", bound=BaseModel)
 
 YES_NO_VOTE = 1.0  # log-odds; what a model's yes or no is worth where nothing was measured
 
@@ -65,28 +64,13 @@ class Vote:
     centre: float
 
 
-class Asked(Protocol):
-    """A model that writes (``curator.llm.metered.MeteredLLM``)."""
-
-    @property
-    def identity(self) -> str: ...
-
-    def generate(
-        self,
-        prompt: Prompt,
-        output: type[M],
-        *,
-        max_tokens: int = 256,
-        on_text: Callable[[str], None] | None = None,
-        **values: Any,
-    ) -> Generated[M]: ...
-
-
 class YesNoVoter:
     """One call for all tags of a paper; the answer has yes or no for each of them and can have
     nothing else."""
 
-    def __init__(self, llm: Asked, prompts: Path | None = None, worth: float = YES_NO_VOTE) -> None:
+    def __init__(
+        self, llm: Writer, prompts: Path | None = None, worth: float = YES_NO_VOTE
+    ) -> None:
         self._llm = llm
         self._prompt = program_prompt("tag", prompts)
         self._worth = worth
