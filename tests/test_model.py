@@ -58,7 +58,7 @@ class Worked:
     tldr: Result
     tag: Result
     digest: Result
-    calls: dict[str, int]  # the model's, by prompt, after TAG and after DIGEST
+    calls: int  # the model's for TLDRs after DIGEST
 
 
 @pytest.fixture(scope="module")
@@ -68,9 +68,8 @@ def worked(prepared: Path, tmp_path_factory: pytest.TempPathFactory) -> Worked:
     home = Path(shutil.copytree(prepared, folder / "library"))
     other = Path(shutil.copytree(prepared, folder / "other"))
     tag = curator("--home", other, *TAG)
-    calls = {"tag": _calls(other, "tag")}
     digest = curator("--home", home, *DIGEST)
-    calls["tldr"] = _calls(home, "tldr")
+    calls = _calls(home, "tldr")
     tldr = curator("--home", home, "tldr", "--limit", "4", "--json")
     return Worked(home, tldr, tag, digest, calls)
 
@@ -281,28 +280,45 @@ class TestLocal:
         # What was shown before the kill is what is stored after it.
         assert [json.loads(line) for line in before] == again.lines[:2]
 
-    @pytest.mark.parametrize(("args", "task"), [(TAG, "tag"), (DIGEST, "tldr")])
-    def test_tag_and_digest_killed_and_run_again(
-        self, home: Path, worked: Worked, args: tuple[str, ...], task: str
-    ) -> None:
-        expected = worked.tag if task == "tag" else worked.digest
+    def test_a_digest_killed_and_run_again(self, home: Path, worked: Worked) -> None:
+        expected = worked.digest
         assert expected.code == 0, expected.err
+        process = subprocess.Popen(
+            [*CURATOR, "--home", str(home), *DIGEST],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        while _calls(home, "tldr") < 2:
+            assert process.poll() is None
+            time.sleep(0.02)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        assert _calls(home, "tldr") < 4
+        again = curator("--home", home, *DIGEST)
+        assert again.code == 0, again.err
+        assert again.out == expected.out, "as if it had never been killed"
+        assert _calls(home, "tldr") == worked.calls
+
+    def test_tagging_killed_and_run_again(self, home: Path, tmp_path: Path) -> None:
+        """All papers, since a few are tagged in less time than it takes to kill it."""
+        args = ("tag", "--all", "--json")
+        other = Path(shutil.copytree(home, tmp_path / "undisturbed"))
         process = subprocess.Popen(
             [*CURATOR, "--home", str(home), *args],
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
-        while _calls(home, task) < 2:
+        while _tagged(home) < 5:
             assert process.poll() is None
-            time.sleep(0.02)
+            time.sleep(0.005)
         process.send_signal(signal.SIGKILL)
         process.wait()
-        ended = _calls(home, task)
-        assert ended < 4
+        papers = len(stored_texts(home))
+        assert 5 <= _tagged(home) < papers
         again = curator("--home", home, *args)
         assert again.code == 0, again.err
-        assert again.out == expected.out, "as if it had never been killed"
-        assert _calls(home, task) == worked.calls[task]
+        assert again.out == curator("--home", other, *args).out, "as if it had never been killed"
+        assert _tagged(home) == papers
 
     def test_a_budget_stops_and_goes_on(self, home: Path) -> None:
         args = ("--home", home, "tldr", "--limit", "3", "--json")
@@ -384,6 +400,12 @@ class TestServer:
         assert curator("--home", home, "status", "--json").json["tldr"]["waiting"] == 52
         doctor = curator("--home", home, "doctor", env=env)
         assert doctor.code == 3 and "cannot be reached" in doctor.out
+
+
+def _tagged(home: Path) -> int:
+    with sqlite3.connect(home / "catalog.sqlite3") as connection:
+        query = "SELECT count(*) FROM work WHERE task = 'tag' AND status = 'done'"
+        return int(connection.execute(query).fetchone()[0])
 
 
 def _calls(home: Path, prompt: str = "tldr") -> int:
