@@ -79,7 +79,8 @@ def load(data: Path, vectors: Path | None = None) -> Gold:
     embedder = KeptVectors(lambda: open_embedder(load_settings()), vectors)
     reader = Reader(embedder)
     background, reads = reader.read(background_papers()), reader.read(papers)
-    features = TagFeatures(taxonomy, embedder, background).of(reads)
+    scored = TagFeatures(taxonomy, embedder, background)
+    features = scored.of([scored.heard(read) for read in reads])
     middle = np.stack([read.vector for read in background]).mean(axis=0)
     directions = np.stack([read.vector for read in reads]).astype(float) - middle
     directions /= np.linalg.norm(directions, axis=1, keepdims=True)

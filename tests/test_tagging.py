@@ -321,3 +321,19 @@ def test_what_a_person_should_look_at() -> None:
 def test_weights_compare_by_value() -> None:
     bounds = fitted_tags().bounds
     assert Weights((1.0,), 0.0, bounds, {}, "a") == Weights((1.0,), 0.0, bounds, {}, "b")
+
+
+def test_a_list_of_topics_is_not_what_a_paper_is_about() -> None:
+    """Keywords, hashtags and claims to be about everything do not bring tags."""
+    lists = (
+        "Keywords: baking, chess, hearing, dark sight and astrology.",
+        "#baking #chess #hearing #night-vision",
+    )
+    five = Taxonomy((), (*TAXONOMY.tags, Tag("astrology", "", "stars")), "five")
+    plain_paper = paper("Tides", "The sea comes and goes with the moon and the sun each day.")
+    listed = paper("Tides", f"{plain_paper.abstract} {lists[0]}")
+    hashed = paper(f"Tides {lists[1]}", plain_paper.abstract)
+    for bad in (listed, hashed):
+        odds = scorer(five).score(bad).odds
+        assert max(odds.values()) < fitted_tags().bounds.low
+        assert scorer(five).score(bad).evidence("chess") in plain_paper.abstract

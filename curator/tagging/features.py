@@ -9,7 +9,7 @@ the program, so that a paper's tags do not depend on what else is in the library
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from curator.embedding import Embedder, embedding_text
@@ -35,6 +35,7 @@ COUNTED = 2  # the last two are counts: as they are
 # So many tags of mean 0 and deviation 1 are thought to be there besides the real ones when a
 # paper is standardised: a taxonomy of three tags says little about what is usual.
 PSEUDO_TAGS = 10
+LISTED = 5  # tags that one sentence names
 
 
 @dataclass(frozen=True)
@@ -119,6 +120,20 @@ class TagFeatures:
             self._mean, self._deviation = raw.mean(axis=0), np.maximum(raw.std(axis=0), 1e-3)
         else:
             self._mean, self._deviation = np.float32(0), np.float32(1)
+
+    def heard(self, read: Read) -> Read:
+        """The paper without sentences that name so many tags that they are lists: keywords,
+        hashtags, or an attempt to get tags. What a paper is about it also says otherwise."""
+        kept = [
+            at
+            for at, words in enumerate(read.words.sentences)
+            if self.words.count_named(words) < LISTED
+        ]
+        if len(kept) == len(read.sentences):
+            return read
+        sentences = tuple(read.sentences[at] for at in kept)
+        words = PaperWords(read.words.title, tuple(read.words.sentences[at] for at in kept))
+        return replace(read, sentences=sentences, words=words, rows=read.rows[kept])
 
     def of(self, papers: Sequence[Read]) -> Floats:
         """Features of shape (papers, tags, len(`NAMES`))."""

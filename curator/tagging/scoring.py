@@ -220,7 +220,7 @@ class EmbeddingTagScorer:
     def _read(self, papers: Sequence[Paper]) -> list[_Known]:
         new = [paper for paper in papers if _key(paper) not in self._known]
         if new:
-            reads = self._reader.read(new)
+            reads = [self._features.heard(read) for read in self._reader.read(new)]
             rows = zip(reads, self._offsets(reads), self._directions(reads), strict=True)
             for read, offsets, direction in rows:
                 self._known[_key(read.paper)] = _Known(read, offsets, direction)

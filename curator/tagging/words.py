@@ -8,6 +8,7 @@ On 100 labelled papers (gold_tags_dev) the words alone do nearly as well as word
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -21,6 +22,9 @@ __all__ = ["PaperWords", "TagWords", "WordCounts", "paper_words"]
 
 MOST_OFTEN = 3  # a word or phrase that occurs more often than this does not count for more
 IN_TITLE = 2.0  # what a word in the title counts, one in the abstract alone being 1
+
+
+_HASHTAG = re.compile(r"(?<!\w)#\w[\w-]*")  # in a title: what its author wants it to be found by
 
 
 @dataclass(frozen=True)
@@ -38,7 +42,8 @@ class PaperWords:
 def paper_words(title: str, sentences: Iterable[str]) -> PaperWords:
     """The stems of a paper's text."""
     return PaperWords(
-        tuple(stems(plain(title))), tuple(tuple(stems(plain(text))) for text in sentences)
+        tuple(stems(_HASHTAG.sub(" ", plain(title)))),
+        tuple(tuple(stems(plain(text))) for text in sentences),
     )
 
 
@@ -86,6 +91,14 @@ class TagWords:
             often = sum(_count(name, s) for name in possible for s in paper.sentences)
             in_abstract.append(float(min(often, MOST_OFTEN)))
         return in_title, in_abstract
+
+    def count_named(self, sentence: Sequence[str]) -> int:
+        """How many tags a sentence (its stems) names."""
+        there, words = set(sentence), tuple(sentence)
+        return sum(
+            any(there.issuperset(name) and _count(name, words) for name in names)
+            for names in self._names
+        )
 
     def speaks(self, place: int, sentence: Sequence[str]) -> float:
         """How much one sentence (its stems) says for the tag at ``place``: shared words by
