@@ -29,6 +29,7 @@ def open_voter(llm: MeteredLLM, prompts: Path | None = None) -> Voter:
         known = ", ".join(f"local:{one}" for one in votes)
         raise UsageError(
             f"{llm.name} is not known to tell right tags from wrong ones.",
-            remedy=f"Leave out --ask, or use one of: {known}; or a model behind an API.",
+            remedy=f"Leave out --ask (CURATOR_TAG_QUESTIONS), or use one of: {known}; or a model "
+            "behind an API.",
         )
     return OddsVoter(llm.log_odds, llm.identity, votes[name], prompts)
