@@ -379,7 +379,7 @@ class Library(Shelf):
             "limit": limit,
         }
         document = self._run(graph, state, context, on_event)["document"]
-        self.catalog.outputs.save_digest(period.name, period.since, period.until, document)
+        self.catalog.digests.save(document)
         return document  # type: ignore[no-any-return]
 
     # ----------------------------------------------------------------- status
@@ -411,7 +411,7 @@ class Library(Shelf):
                 for row in self.catalog.feeds.all()
             ],
             "marks": self.catalog.marks.counts(),
-            "digests": self.catalog.outputs.digest_names(),
+            "digests": self.catalog.digests.names(None),
             "answers": self.catalog.answered.summary(),
             "model_usage": self.catalog.cache.usage(),
         }

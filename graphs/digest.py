@@ -8,7 +8,8 @@ from langgraph.graph import END, START, StateGraph
 from langgraph.runtime import Runtime
 
 from curator.batch import run_batch
-from curator.digest.document import build_document, choose
+from curator.digest.building import build_document, choose
+from curator.digest.document import Failure
 from curator.digest.period import Period
 from curator.errors import ModelError
 from curator.paper import Paper
@@ -30,7 +31,7 @@ def tag_papers(state: DigestState, runtime: Runtime[DigestContext]) -> DigestSta
     """Tags the chosen papers, where that was not done yet. A failure only costs a section."""
     context = runtime.context
     papers = list(context.papers.get(state["paper_ids"]).values())
-    untagged: list[dict[str, str]] = []
+    untagged: list[Failure] = []
     for done, outcome in enumerate(
         run_batch(papers, context.tag_paper, workers=context.workers), 1
     ):
@@ -46,7 +47,7 @@ def summarise(state: DigestState, runtime: Runtime[DigestContext]) -> DigestStat
     """One checked or quoted sentence for each chosen paper."""
     context = runtime.context
     papers = list(context.papers.get(state["paper_ids"]).values())
-    failed: list[dict[str, str]] = []
+    failed: list[Failure] = []
     done: set[str] = set()
     for outcome in run_batch(papers, context.tldr_of, workers=context.workers):
         paper = outcome.item
@@ -87,8 +88,8 @@ def arrange(state: DigestState, runtime: Runtime[DigestContext]) -> DigestState:
     return {"document": cast("dict[str, object]", document)}
 
 
-def _failure(paper: Paper, error: ModelError) -> dict[str, str]:
-    return {"paper_id": paper.id, "title": paper.title, "reason": str(error)}
+def _failure(paper: Paper, error: ModelError) -> Failure:
+    return Failure(paper_id=paper.id, title=paper.title, reason=str(error))
 
 
 def build() -> StateGraph[DigestState, DigestContext, DigestState, DigestState]:

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal, cast
 from typing_extensions import TypedDict
 
 from curator.answers import Answer, AnswerSentence, Rungs
+from curator.digest.document import Failure
 from curator.threads import summarised
 
 __all__ = [
@@ -98,6 +99,6 @@ class DigestState(TypedDict, total=False):
     paper_ids: list[str]
     seen: int
     items: list[dict[str, Any]]
-    untagged: list[dict[str, str]]
-    failed: list[dict[str, str]]
+    untagged: list[Failure]
+    failed: list[Failure]
     document: dict[str, Any]

@@ -15,7 +15,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from curator.catalog import StoredTag, StoredTldr
-from curator.digest.document import DigestDocument, build_document, choose, section_title
+from curator.digest.building import build_document, choose, section_title
+from curator.digest.document import DigestDocument
 from curator.digest.markdown import escape, to_markdown
 from curator.digest.period import Period, period_of
 from curator.errors import UsageError

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from digests import empty_digest
 from fakes import add, many, record
 from hypothesis import given
 from hypothesis import settings as hypothesis_settings
@@ -474,7 +475,7 @@ def test_what_filters_do_not_look_at_costs_them_nothing(small: Catalog) -> None:
     add(small, record("Two", authors=["Ada Núñez"], venue="The ACL", published="2026-11-20"),
         source="/data/refs.bib")  # fmt: skip
     small.outputs.fail(paper, "tldr", "no", "r")
-    small.outputs.save_digest("d", "2026-11-01", "2026-11-07", {})
+    small.digests.save(empty_digest())
     with small.store.write() as connection:
         connection.execute(text("UPDATE papers SET upvotes = 7, url = 'https://a.example/'"))
         connection.execute(text("UPDATE papers SET day = day, authors_folded = authors_folded"))

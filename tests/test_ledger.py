@@ -153,12 +153,6 @@ def test_thousands_of_papers_at_once(catalog: Catalog) -> None:
     assert len(kept) == 30
 
 
-def test_a_digest_is_replaced_under_its_name(catalog: Catalog) -> None:
-    for document in ({"n": 1}, {"n": 2, "ü": [None]}):
-        catalog.outputs.save_digest("2026-W47", "2026-11-16", "2026-11-22", document)
-    assert catalog.outputs.digest_names() == ["2026-W47"]
-
-
 def test_the_account_of_vectors(shelf: Catalog) -> None:
     one, two, three = papers(shelf).values()
     log = shelf.vectors

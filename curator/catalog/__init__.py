@@ -12,6 +12,7 @@ from curator.catalog.api_batches import ApiBatch, ApiBatches, Arrived
 from curator.catalog.cache import CachedOutput, ModelCache
 from curator.catalog.corrections import Corrections
 from curator.catalog.decisions import Decisions
+from curator.catalog.digests import Digests
 from curator.catalog.feeds import FeedRow, Feeds
 from curator.catalog.ledger import Ledger, Tally, Task, key_of
 from curator.catalog.marks import Mark, Marks
@@ -38,6 +39,7 @@ __all__ = [
     "Change",
     "Corrections",
     "Decisions",
+    "Digests",
     "FeedRow",
     "Feeds",
     "Filters",
@@ -81,6 +83,7 @@ class Catalog:
         self.sentences = SentenceVectors(self.store)
         self.marks = Marks(self.store)
         self.corrections = Corrections(self.store)
+        self.digests = Digests(self.store)
 
     @cached_property
     def facets(self) -> Facets:

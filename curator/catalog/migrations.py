@@ -131,6 +131,25 @@ CREATE TABLE IF NOT EXISTS api_requests ( "key" VARCHAR NOT NULL, batch_id VARCH
 CREATE INDEX IF NOT EXISTS ix_api_requests_batch_id ON api_requests (batch_id)
 """
 
+_READERS = """
+CREATE TABLE IF NOT EXISTS readers ( name VARCHAR NOT NULL, profile JSON NOT NULL, changed VARCHAR
+    NOT NULL, PRIMARY KEY (name) );
+CREATE TABLE IF NOT EXISTS ratings ( reader VARCHAR NOT NULL, paper_id VARCHAR NOT NULL, liked
+    BOOLEAN NOT NULL, at VARCHAR NOT NULL, PRIMARY KEY (reader, paper_id), FOREIGN KEY(paper_id)
+    REFERENCES papers (id) );
+CREATE INDEX IF NOT EXISTS ix_ratings_paper_id ON ratings (paper_id);
+CREATE TABLE IF NOT EXISTS deliveries ( reader VARCHAR NOT NULL, name VARCHAR NOT NULL, state
+    VARCHAR NOT NULL, address VARCHAR NOT NULL, message_id VARCHAR NOT NULL, reason TEXT, at
+    VARCHAR NOT NULL, PRIMARY KEY (reader, name) );
+ALTER TABLE digests RENAME TO former_digests;
+CREATE TABLE digests ( reader VARCHAR NOT NULL, name VARCHAR NOT NULL, since VARCHAR NOT NULL, until
+    VARCHAR NOT NULL, document JSON NOT NULL, edits JSON, created VARCHAR NOT NULL, PRIMARY KEY
+    (reader, name) );
+INSERT INTO digests (reader, name, since, until, document, created)
+    SELECT 'me', name, since, until, document, created FROM former_digests;
+DROP TABLE former_digests
+"""
+
 # What counts as a change of a counter (see `schema.counters`): on which table and event, and
 # where only some of the changes count, which.
 _COUNTED: tuple[tuple[str, str, str, str], ...] = (
@@ -227,6 +246,12 @@ def _create_batches(connection: Connection) -> None:
         connection.execute(text(statement))
 
 
+def _create_readers(connection: Connection) -> None:
+    """Readers, and digests and deliveries of each."""
+    for statement in _READERS.split(";"):
+        connection.execute(text(statement))
+
+
 MIGRATIONS: tuple[tuple[int, str, Callable[[Connection], None]], ...] = (
     (1, "first tables", _create_first_tables),
     (2, "records", _create_records),
@@ -235,6 +260,7 @@ MIGRATIONS: tuple[tuple[int, str, Callable[[Connection], None]], ...] = (
     (5, "sentence vectors", _create_sentence_vectors),
     (6, "corrections", _create_corrections),
     (7, "batches", _create_batches),
+    (8, "readers", _create_readers),
 )
 
 

@@ -1,4 +1,4 @@
-"""What was made of papers: one-sentence summaries, tags, digests."""
+"""What was made of papers: one-sentence summaries and tags."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from curator.catalog.blocks import values as listed
 from curator.catalog.corrections import Ancestors, retag
 from curator.catalog.ledger import Task, key_of, mark
 from curator.catalog.papers import MANY
-from curator.catalog.schema import corrections, digests, now, papers, tags, tldrs
+from curator.catalog.schema import corrections, now, papers, tags, tldrs
 from curator.catalog.store import Store
 from curator.paper import Paper
 
@@ -144,21 +144,6 @@ class Outputs:
             for row in connection.execute(query):
                 found.setdefault(row.paper_id, []).append(_tag_of(row))
         return found
-
-    def save_digest(self, name: str, since: str, until: str, document: dict[str, Any]) -> None:
-        values = {"since": since, "until": until, "document": document, "created": now()}
-        with self._store.write() as connection:
-            connection.execute(
-                insert(digests)
-                .values(name=name, **values)
-                .on_conflict_do_update(index_elements=["name"], set_=values)
-            )
-
-    def digest_names(self) -> list[str]:
-        with self._store.read() as connection:
-            return list(
-                connection.execute(select(digests.c.name).order_by(digests.c.name)).scalars()
-            )
 
 
 def _tag_of(row: Row[Any]) -> StoredTag:

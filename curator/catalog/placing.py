@@ -25,6 +25,7 @@ from curator.catalog.schema import (
     decisions,
     embedded,
     papers,
+    ratings,
     records,
     removed,
     tags,
@@ -326,7 +327,7 @@ class Placing:
     def _move_outputs(self, former: str, heir: str | None) -> None:
         self._run(delete(embedded).where(embedded.c.paper_id == former))
         move_corrections(self._connection, former, heir)
-        for table in (tldrs, tags, work):
+        for table in (tldrs, tags, work, ratings):
             if heir:
                 # What the heir has already is newer, or as good.
                 move = update(table).where(table.c.paper_id == former).values(paper_id=heir)

@@ -29,6 +29,7 @@ __all__ = [
     "corrections",
     "counters",
     "decisions",
+    "deliveries",
     "digests",
     "embedded",
     "feeds",
@@ -37,6 +38,8 @@ __all__ = [
     "model_outputs",
     "now",
     "papers",
+    "ratings",
+    "readers",
     "record_keys",
     "records",
     "removed",
@@ -361,14 +364,49 @@ answers = Table(
     Column("seconds", Float, nullable=False),
 )
 
+# Who digests are for. `profile` is what they said they want (`curator.readers.Profile`); what
+# "me" rated is in `marks`, what the others did in `ratings`.
+readers = Table(
+    "readers",
+    metadata,
+    Column("name", String, primary_key=True),
+    Column("profile", JSON, nullable=False),
+    Column("changed", String, nullable=False),
+)
+
+ratings = Table(
+    "ratings",
+    metadata,
+    Column("reader", String, primary_key=True),
+    Column("paper_id", String, ForeignKey("papers.id"), primary_key=True, index=True),
+    Column("liked", Boolean, nullable=False),
+    Column("at", String, nullable=False),
+)
+
+# One digest of one reader: as it was written last, and what an editor did to it.
 digests = Table(
     "digests",
     metadata,
+    Column("reader", String, primary_key=True),
     Column("name", String, primary_key=True),
     Column("since", String, nullable=False),
     Column("until", String, nullable=False),
     Column("document", JSON, nullable=False),
+    Column("edits", JSON),
     Column("created", String, nullable=False),
+)
+
+# A digest that was sent, or perhaps was: `sending` is written before the server is asked.
+deliveries = Table(
+    "deliveries",
+    metadata,
+    Column("reader", String, primary_key=True),
+    Column("name", String, primary_key=True),
+    Column("state", String, nullable=False),  # sending, sent, failed
+    Column("address", String, nullable=False),
+    Column("message_id", String, nullable=False),
+    Column("reason", Text),
+    Column("at", String, nullable=False),
 )
 
 # Numbers that only grow. `seq` is the last number of change of a paper's text, `vectors` counts

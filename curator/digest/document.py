@@ -1,27 +1,67 @@
-"""The digest as data: which papers, in which sections. No time of writing stands in it, so
-the same papers, summaries and tags give the same document, byte for byte."""
+"""The digest as data: which papers, in which sections, and every sentence with where it is from.
+
+All formats are made of this one document, and editing changes it. No time of writing stands in
+it, so the same papers, summaries, tags, profile and edits give the same document, byte for byte.
+"""
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Mapping, Sequence
 from typing import Literal, TypedDict
 
-from curator.catalog import StoredTag, StoredTldr
-from curator.digest.period import Period
-from curator.paper import Paper
-from curator.taxonomy import Taxonomy
+__all__ = [
+    "ME",
+    "Citation",
+    "DigestDocument",
+    "DigestPaper",
+    "DigestSection",
+    "Failure",
+    "Ledger",
+    "Origin",
+    "Reason",
+    "Sentence",
+    "Trend",
+    "every_paper",
+    "slug",
+]
 
-__all__ = ["DigestDocument", "DigestPaper", "DigestSection", "build_document", "choose"]
+ME = "me"  # the reader that the marks of the command line belong to
 
-# Facets that name a topic, best first; a section is named by a paper's surest such tag.
-TOPIC_FACETS = ("problem", "method", "modality", "domain", "concern")
-OTHER = "other"
-MIN_SECTION = 2
+# quote: word for word in the stored text; model: written by a model and passed the check;
+# catalog: counted in the catalog; human: an editor's, checked and marked but never changed.
+Origin = Literal["quote", "model", "catalog", "human"]
+
+
+class Citation(TypedDict):
+    """The stored sentence that decides, verbatim, and whose it is."""
+
+    paper_id: str
+    quote: str
+
+
+class Sentence(TypedDict):
+    """One sentence (an editor's may be several). ``supported``: it is quoted, counted or passed
+    the check; a human one may not be, and then says so in every format (``reason``)."""
+
+    text: str
+    origin: Origin
+    supported: bool
+    score: float
+    citations: list[Citation]
+    reason: str
+
+
+class Reason(TypedDict):
+    """Why a paper is here, in words for the reader. It says nothing of what the paper says."""
+
+    kind: Literal["interest", "text", "tag", "author", "search", "upvotes", "sources", "editor"]
+    text: str
+    paper_ids: list[str]
 
 
 class DigestPaper(TypedDict):
-    """``tldr`` is quoted from, or was checked against, the stored sentence ``quote``."""
+    """``tldr`` is quoted from, or was checked against, the stored sentence ``quote``; an editor's
+    (``origin`` human) may be unsupported, and ``reason`` then says why. ``notes`` are an
+    editor's, below the summary."""
 
     paper_id: str
     title: str
@@ -30,125 +70,100 @@ class DigestPaper(TypedDict):
     day: str
     upvotes: int | None
     tldr: str
-    origin: Literal["quote", "model"]
+    origin: Origin
     supported: bool
     score: float
     quote: str
+    reason: str
     tags: list[str]
+    why: list[Reason]
+    pinned: bool
+    notes: list[Sentence]
 
 
 class DigestSection(TypedDict):
+    """``tag`` names it for programs and anchors; an editor may give it another ``title``."""
+
     tag: str
     title: str
     papers: list[DigestPaper]
+    notes: list[Sentence]
+
+
+class Trend(TypedDict):
+    """A tag or term of which the share changed by more than chance. ``count`` of ``of`` papers of
+    the period have it, before that ``before`` of ``of_before``; ``counts`` has one number for
+    each of the document's ``weeks``. ``papers`` are (id, title, url) of those that make the
+    ``count``, at most ten of them."""
+
+    kind: Literal["tag", "term"]
+    name: str
+    title: str
+    direction: Literal[1, -1]
+    count: int
+    of: int
+    before: int
+    of_before: int
+    p_value: float
+    counts: list[int]
+    papers: list[dict[str, str | None]]
+
+
+class Failure(TypedDict):
+    paper_id: str
+    title: str
+    reason: str
+
+
+class Ledger(TypedDict):
+    """What became of every paper of the period: the numbers add up to ``seen``."""
+
+    seen: int
+    chosen: int
+    notable: int
+    shown_before: int
+    dropped: int
+    disliked: int
+    no_abstract: int
+    not_chosen: int
+    failed: int
 
 
 class DigestDocument(TypedDict):
-    """``seen`` = chosen + ``not_chosen`` + failed: every paper of the period is accounted for.
-    ``untagged`` are chosen papers that could not be tagged, so that their section is a guess."""
+    """``reader`` is whose it is (`ME` by default), ``zone`` the IANA time zone of its days ("":
+    this machine's). ``chosen`` and the other counts stand once more in ``ledger``. ``untagged``
+    are chosen papers that could not be tagged, so that their section is a guess. ``weeks`` and
+    ``sizes`` are what the trends' ``counts`` are of: labels, and how many tagged papers."""
 
+    version: Literal[2]
+    reader: str
     name: str
     since: str
     until: str
+    zone: str
     seen: int
     chosen: int
     not_chosen: int
-    failed: list[dict[str, str]]
-    untagged: list[dict[str, str]]
+    lead: list[Sentence]
+    notes: list[Sentence]
     sections: list[DigestSection]
+    notable: list[DigestPaper]
+    weeks: list[str]
+    sizes: list[int]
+    trends: list[Trend]
+    ledger: Ledger
+    failed: list[Failure]
+    untagged: list[Failure]
     model: str
 
 
-def choose(papers: Sequence[Paper], limit: int) -> list[Paper]:
-    """The papers of the period that go in: most upvoted first, then the latest."""
-    latest = sorted(papers, key=lambda p: (p.day, p.id), reverse=True)
-    return sorted(latest, key=lambda p: -(p.upvotes or 0))[:limit]
+def every_paper(document: DigestDocument) -> list[DigestPaper]:
+    """The papers of all sections, then the notable ones."""
+    return [*(p for s in document["sections"] for p in s["papers"]), *document["notable"]]
 
 
-def build_document(
-    period: Period,
-    seen: int,
-    papers: Sequence[Paper],
-    tldrs: Mapping[str, StoredTldr],
-    tags: Mapping[str, Sequence[StoredTag]],
-    failed: Sequence[dict[str, str]],
-    taxonomy: Taxonomy,
-    model: str,
-    untagged: Sequence[dict[str, str]] = (),
-) -> DigestDocument:
-    """Puts papers into sections by topic; ``papers`` are in order of importance."""
-    by_topic: dict[str, list[DigestPaper]] = defaultdict(list)
-    named = [paper for paper in papers if paper.id in tldrs]
-    topics = _topics(named, tags, taxonomy)
-    for paper in named:
-        by_topic[topics[paper.id]].append(_entry(paper, tldrs[paper.id], tags.get(paper.id, ())))
-    order = sorted(by_topic, key=lambda tag: (tag == OTHER, -len(by_topic[tag]), tag))
-    return DigestDocument(
-        name=period.name,
-        since=period.since,
-        until=period.until,
-        seen=seen,
-        chosen=len(named),
-        not_chosen=seen - len(named) - len(failed),
-        failed=list(failed),
-        untagged=list(untagged),
-        sections=[
-            DigestSection(tag=tag, title=section_title(tag), papers=by_topic[tag]) for tag in order
-        ],
-        model=model,
-    )
-
-
-def section_title(tag: str) -> str:
-    """A heading from a tag's name: ``llm-agents`` → ``LLM agents``."""
-    short = {"llm": "LLM", "rl": "RL", "ai": "AI", "3d": "3D", "nlp": "NLP"}
-    words = [short.get(word, word) for word in tag.split("-")]
-    text = " ".join(words)
-    return text[0].upper() + text[1:]
-
-
-def _topics(
-    papers: Sequence[Paper], tags: Mapping[str, Sequence[StoredTag]], taxonomy: Taxonomy
-) -> dict[str, str]:
-    """One topic for each paper: the surest of its topic tags that at least two papers share,
-    so that a digest does not fall apart into sections of one."""
-    choices: dict[str, list[str]] = {}
-    for paper in papers:
-        own = [t for t in tags.get(paper.id, ()) if not t.needs_review]
-        known = [t for t in own if t.tag in taxonomy.by_name]
-        rank = {facet: n for n, facet in enumerate(TOPIC_FACETS)}
-        topical = [t for t in known if taxonomy.by_name[t.tag].facet in rank]
-        topical.sort(key=lambda t: (rank[taxonomy.by_name[t.tag].facet], -t.confidence, t.tag))
-        choices[paper.id] = [t.tag for t in topical]
-    counts: dict[str, int] = defaultdict(int)
-    for names in choices.values():
-        for name in names:
-            counts[name] += 1
-    assigned = {
-        paper_id: next((name for name in names if counts[name] >= MIN_SECTION), OTHER)
-        for paper_id, names in choices.items()
-    }
-    sizes: dict[str, int] = defaultdict(int)
-    for name in assigned.values():
-        sizes[name] += 1
-    return {
-        paper_id: name if sizes[name] >= MIN_SECTION else OTHER
-        for paper_id, name in assigned.items()
-    }
-
-
-def _entry(paper: Paper, tldr: StoredTldr, tags: Sequence[StoredTag]) -> DigestPaper:
-    return DigestPaper(
-        paper_id=paper.id,
-        title=paper.title,
-        url=paper.url,
-        authors=list(paper.authors),
-        day=paper.day,
-        upvotes=paper.upvotes,
-        tldr=tldr.text,
-        origin="quote" if tldr.origin == "quote" else "model",
-        supported=tldr.supported,
-        score=tldr.score,
-        quote=tldr.quote,
-        tags=[t.tag for t in tags if not t.needs_review],
-    )
+def slug(document: DigestDocument) -> str:
+    """What its files are called, without an ending: ``digest-2026-W47``, and for other readers
+    than `ME` ``digest-jane-2026-W47``."""
+    reader = "" if document["reader"] == ME else f"{document['reader']}-"
+    return f"digest-{reader}{document['name']}"
