@@ -7,7 +7,10 @@ minute, and micro-F1 with borderline tags left out and parents closed. Ours is t
 from the catalog, vectors of sentences and papers included, storing the tags included.
 
 With ``--many N`` it also tags so many abstracts of arXiv in one run, before any model is loaded,
-and prints the memory that the process had after each tenth.
+and prints the memory that the process had after each tenth. With ``--calls N`` the model decides
+the two most uncertain tags of N papers (``curator tag --ask 2``), and the tokens it read a second,
+from the question to the stored answer, stand beside those of llama.cpp that is given the same
+tokens with nothing around it.
 """
 
 from __future__ import annotations
@@ -19,7 +22,7 @@ import time
 from collections.abc import Iterable, Sequence
 from itertools import islice
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -108,6 +111,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--work", type=Path, default=Path(".evals/tag-speed"))
     parser.add_argument("--limit", type=int, default=40, help="how many labelled papers")
     parser.add_argument("--model", default="local")
+    parser.add_argument("--calls", type=int, default=0, help="papers of which a model decides tags")
     parser.add_argument("--many", type=int, default=0, help="abstracts of arXiv to tag after it")
     chosen = parser.parse_args(arguments)
     home = chosen.work / "home"
@@ -137,6 +141,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         print(f"ours: {ours:.1f} s", flush=True)
         if chosen.many:
             tag_many(library, chosen.data, chosen.work, chosen.many)
+        if chosen.calls:
+            rate_of_calls(library, [*every.values()][: chosen.calls])
         tag_plainly(library, [spare])  # its beginning is read
         started = time.perf_counter()
         theirs = tag_plainly(library, papers)
@@ -172,6 +178,58 @@ def tag_many(library: Library, data: Path, work: Path, count: int) -> None:
         if done % tenth == 0:
             rate = 60 * done / (time.perf_counter() - started)
             print(f"{done} tagged, {failed} failed, {rate:.0f}/min, {_megabytes()} MB", flush=True)
+
+
+def rate_of_calls(library: Library, papers: Sequence[Paper]) -> None:
+    """Prints the rate of the calls that decide tags, and llama.cpp's own."""
+    from curator.llm import odds
+    from curator.tagging.voters import open_voter
+
+    library.settings = library.settings.model_copy(update={"tag_questions": 2})
+    tagger = library._tagger_with(open_voter(library.llm, library.settings.prompts))
+    read: list[tuple[list[int], int]] = []
+    ours = 0.0
+    plain_next, plain_ask = odds._next, library.llm.log_odds
+
+    def next_(llama: Any, tokens: list[int]) -> Any:
+        before = list(llama.input_ids[: llama.n_tokens])
+        shared = zip(before, tokens[:-1], strict=False)
+        same = next(
+            (n for n, (a, b) in enumerate(shared) if a != b), min(len(before), len(tokens) - 1)
+        )
+        read.append((tokens, same))
+        return plain_next(llama, tokens)
+
+    def ask(*args: Any, **values: Any) -> float:
+        nonlocal ours
+        started = time.perf_counter()
+        said = plain_ask(*args, **values)
+        ours += time.perf_counter() - started
+        return said
+
+    tagger.tag(papers[0])  # the weights are read
+    odds._next = next_
+    library.llm.__dict__["log_odds"] = ask
+    tagger = library._tagger_with(open_voter(library.llm, library.settings.prompts))
+    for paper in papers[1:]:
+        tagger.tag(paper)
+    odds._next = plain_next
+    bare = 0.0
+    with library.llm.backend.loaded() as llama:  # type: ignore[attr-defined]
+        for tokens, same in read:
+            llama.n_tokens = 0
+            llama.reset()
+            if same:
+                llama.eval(tokens[:same])
+            started = time.perf_counter()
+            llama.eval(tokens[same:])
+            bare += time.perf_counter() - started
+    count = sum(len(tokens) - same for tokens, same in read)
+    print(
+        f"{len(read)} calls, {count} tokens read: ours {count / ours:.1f} a second, llama.cpp "
+        f"{count / bare:.1f}; ratio {bare / ours:.2f}",
+        flush=True,
+    )
 
 
 def _megabytes() -> int:
