@@ -14,6 +14,8 @@
     │   └── StorageError        exit 3   the home is read-only, full or damaged
     ├── FetchError              exit 1   a server did not give what it should
     │   └── AddressRefused      exit 2   an address that is not fetched on principle
+    ├── DeliveryError           exit 1   a mail server surely did not take a message
+    │   └── PerhapsSent         exit 1   (`curator.delivery.smtp`) it may have taken it
     ├── ModelError              exit 1   one call to a model failed
     │   └── ModelOutputError    exit 1   the model's output does not fit its schema
     └── BudgetExhausted         exit 4   --max-calls, --max-tokens or --max-minutes reached
