@@ -10,12 +10,14 @@ import os
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import asdict
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from curator.batch import Outcome, run_batch
 from curator.catalog import AddReport, Filters, StoredTag, StoredTldr, Task
+from curator.digest.document import ME
 from curator.errors import MissingError, ModelError, StorageError
 from curator.intake import SyncReport
 from curator.llm.metered import Budget, Usage
@@ -27,6 +29,7 @@ from curator.threads import Threads, config_of
 if TYPE_CHECKING:
     from curator.answers import Answer
     from curator.digest.document import DigestDocument
+    from curator.digest.edits import Edits
     from curator.digest.period import Period
     from curator.evidence import EvidenceSelector
     from curator.grounding import Grounder
@@ -347,47 +350,47 @@ class Library(Shelf):
     # ----------------------------------------------------------------- digest
 
     def digest(
-        self, period: Period, *, limit: int = 20, on_event: Event | None = None
+        self,
+        period: Period,
+        *,
+        limit: int = 20,
+        also: int = 0,
+        reader: str = ME,
+        edits: Edits | None = None,
+        on_event: Event | None = None,
     ) -> DigestDocument:
-        """The digest of a period, stored in the catalog under its name.
+        """A reader's digest of a period, stored under its name: ``limit`` papers in sections,
+        ``also`` notable ones, an editor's changes (``edits``, or those that are stored).
 
         Raises:
+            NotFoundError: there is no such reader.
             ModelError: not one paper could be summarised.
             BudgetExhausted: before all was done; what was done is kept.
         """
+        from curator.digest.parts import digest_parts
         from graphs.context import DigestContext
         from graphs.digest import graph
 
+        profile = self.catalog.readers.require(reader)
         self.tldr_writer, self.tagger  # noqa: B018 - not in each thread
-        context = DigestContext(
-            papers=self.catalog.papers,
-            period_papers=lambda since, until: self.catalog.papers.select(
-                Filters(since=since, until=until)
-            ),
-            tags=self.catalog.outputs,
-            tldrs=self.catalog.outputs,
-            tag_paper=self.tag_of,
-            tldr_of=self.tldr_of,
-            taxonomy=self.taxonomy,
-            model=self.llm.identity,
-            workers=self.llm.concurrency,
-        )
+        stored = self.catalog.digests.edits(period.name, reader) if edits is None else edits
         state: dict[str, Any] = {
-            "name": period.name,
-            "since": period.since,
-            "until": period.until,
+            **asdict(period),
+            "reader": reader,
+            "zone": profile.zone,
             "limit": limit,
+            "also": also,
+            "edits": stored,
         }
+        context = DigestContext(**digest_parts(self, period, profile))
         document = self._run(graph, state, context, on_event)["document"]
-        self.catalog.digests.save(document)
+        self.catalog.digests.save(document, dict(stored) if stored else None)
         return document  # type: ignore[no-any-return]
 
     # ----------------------------------------------------------------- status
 
     def status(self) -> dict[str, Any]:
         """Counts that add up: every paper is done, failed, skipped or waiting in each task."""
-        from dataclasses import asdict
-
         papers = self.catalog.papers.count()
         ledger = self.catalog.ledger
         entries = ledger.entries()

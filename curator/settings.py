@@ -69,6 +69,13 @@ class Settings(BaseSettings):
     weights_sources: str = Field("hub,index", description="where weights come from, in order")
     hub_timeout: float = Field(1.0, gt=0, description="seconds to wait for the hub to connect")
 
+    smtp_url: str | None = Field(
+        None, description="the mail server: smtp://USER@HOST:587 or smtps://USER@HOST:465"
+    )
+    smtp_password: SecretStr | None = Field(None, description="the password of USER there")
+    mail_from: str = Field("", description="who digests are from: Name <address>")
+    unsubscribe: str = Field("", description="a mailto: or https: address that ends a digest")
+
     tag_questions: int | None = Field(
         None,
         ge=0,

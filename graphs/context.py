@@ -8,6 +8,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
+from curator.digest.choosing import Signals
+from curator.digest.document import Reason, Sentence, Trend
 from curator.evidence import Selector
 from curator.grounding import Grounder
 from curator.llm.base import Writer
@@ -117,10 +119,26 @@ class TldrStore(Protocol):
     def tldrs(self, paper_ids: Iterable[str]) -> dict[str, StoredTldr]: ...
 
 
+def _no_signals(papers: Sequence[Paper], pinned: Sequence[str], dropped: Sequence[str]) -> Signals:
+    return Signals(pinned=pinned, dropped=dropped)
+
+
+def _unchecked(text: str, paper_id: str | None) -> Sentence:
+    return Sentence(
+        text=text, origin="human", supported=False, score=0.0, citations=[], reason="not checked"
+    )
+
+
 @dataclass(frozen=True)
 class DigestContext:
     """What ``graphs.digest`` needs. ``tldr_of`` and ``tag_paper`` store what they make, so
-    that a digest that is killed finds it again; ``workers`` of them run at once."""
+    that a digest that is killed finds it again; ``workers`` of them run at once.
+
+    ``signals`` says what the reader and the lists make of papers, given those that an editor
+    pinned and dropped; ``reasons`` why the first papers are chosen of the second; ``vectors`` are
+    by paper id; ``trends`` and ``topics`` are of a period. ``check`` judges an editor's sentence
+    about a paper. With ``tag_all`` the papers that are not chosen are tagged too.
+    """
 
     papers: PaperStore
     period_papers: Callable[[str, str], Sequence[Paper]]
@@ -131,3 +149,16 @@ class DigestContext:
     taxonomy: Taxonomy
     model: str
     workers: int = 1
+    signals: Callable[[Sequence[Paper], Sequence[str], Sequence[str]], Signals] = _no_signals
+    reasons: Callable[[Sequence[Paper], Sequence[Paper], Signals], dict[str, list[Reason]]] = (
+        lambda taken, week, signals: {}
+    )
+    vectors: Callable[[Sequence[Paper]], Mapping[str, Any]] = lambda papers: {}
+    trends: Callable[[str, str], tuple[list[str], list[int], list[Trend]]] = lambda since, until: (
+        [],
+        [],
+        [],
+    )
+    topics: Callable[[str, str], Sequence[tuple[str, int]]] = lambda since, until: ()
+    check: Callable[[str, str | None], Sentence] = _unchecked
+    tag_all: bool = False

@@ -1,15 +1,17 @@
-"""The digest of a period: choose → tag what has no tags → summarise → arrange."""
+"""The digest of a period: choose → tag what has no tags → summarise → arrange → edit."""
 
 from __future__ import annotations
 
-from typing import cast
+from typing import Any, cast
 
 from langgraph.graph import END, START, StateGraph
 from langgraph.runtime import Runtime
 
 from curator.batch import run_batch
-from curator.digest.building import build_document, choose
+from curator.digest.building import build_document
+from curator.digest.choosing import choose
 from curator.digest.document import Failure
+from curator.digest.edits import Edits, apply_edits, dropped_ids, pinned_ids
 from curator.digest.period import Period
 from curator.errors import ModelError
 from curator.paper import Paper
@@ -20,25 +22,41 @@ __all__ = ["build", "graph"]
 
 
 def choose_papers(state: DigestState, runtime: Runtime[DigestContext]) -> DigestState:
-    """The papers of the period, the most important first."""
-    week = runtime.context.period_papers(state["since"], state["until"])
-    chosen = choose(week, state["limit"])
-    runtime.stream_writer({"event": "chosen", "seen": len(week), "chosen": len(chosen)})
-    return {"seen": len(week), "paper_ids": [paper.id for paper in chosen]}
+    """The papers of the period that this reader would choose, the best first."""
+    context = runtime.context
+    week = list(context.period_papers(state["since"], state["until"]))
+    edits = cast("Edits | None", state.get("edits"))
+    pinned = pinned_ids(edits)
+    known = {paper.id for paper in week}
+    week += context.papers.get(i for i in pinned if i not in known).values()
+    signals = context.signals(week, pinned, dropped_ids(edits))
+    choice = choose(week, state["limit"], state.get("also", 0), signals)
+    runtime.stream_writer({"event": "chosen", "seen": len(week), "chosen": len(choice.chosen)})
+    taken = [*choice.chosen, *choice.notable]
+    return {
+        "seen": len(week),
+        "paper_ids": [paper.id for paper in choice.chosen],
+        "notable_ids": [paper.id for paper in choice.notable],
+        "every_id": [paper.id for paper in week],
+        "left": dict(choice.left),
+        "why": context.reasons(taken, week, signals),
+    }
 
 
 def tag_papers(state: DigestState, runtime: Runtime[DigestContext]) -> DigestState:
-    """Tags the chosen papers, where that was not done yet. A failure only costs a section."""
+    """Tags the papers, where that was not done yet: all of the period, since trends count them,
+    or only the chosen ones where tagging costs calls. A failure only costs a section."""
     context = runtime.context
-    papers = list(context.papers.get(state["paper_ids"]).values())
+    chosen = {*state["paper_ids"], *state["notable_ids"]}
+    wanted = state["every_id"] if context.tag_all else [*state["paper_ids"], *state["notable_ids"]]
+    papers = list(context.papers.get(wanted).values())
     untagged: list[Failure] = []
-    for done, outcome in enumerate(
-        run_batch(papers, context.tag_paper, workers=context.workers), 1
-    ):
+    workers = context.workers
+    for done, outcome in enumerate(run_batch(papers, context.tag_paper, workers=workers), 1):
         runtime.stream_writer(
             {"event": "tagged", "done": done, "of": len(papers), "paper_id": outcome.item.id}
         )
-        if outcome.error is not None:
+        if outcome.error is not None and outcome.item.id in chosen:
             untagged.append(_failure(outcome.item, outcome.error))
     return {"untagged": sorted(untagged, key=lambda f: f["paper_id"])}
 
@@ -46,7 +64,7 @@ def tag_papers(state: DigestState, runtime: Runtime[DigestContext]) -> DigestSta
 def summarise(state: DigestState, runtime: Runtime[DigestContext]) -> DigestState:
     """One checked or quoted sentence for each chosen paper."""
     context = runtime.context
-    papers = list(context.papers.get(state["paper_ids"]).values())
+    papers = list(context.papers.get([*state["paper_ids"], *state["notable_ids"]]).values())
     failed: list[Failure] = []
     done: set[str] = set()
     for outcome in run_batch(papers, context.tldr_of, workers=context.workers):
@@ -70,22 +88,39 @@ def summarise(state: DigestState, runtime: Runtime[DigestContext]) -> DigestStat
 
 
 def arrange(state: DigestState, runtime: Runtime[DigestContext]) -> DigestState:
-    """Puts the papers into sections."""
+    """Puts the papers into sections, and says what moved."""
     context = runtime.context
-    papers = list(context.papers.get(state["paper_ids"]).values())
+    ids = [*state["paper_ids"], *state["notable_ids"]]
+    papers = context.papers.get(ids)
     lost = {failure["paper_id"] for failure in state["failed"]}
     document = build_document(
         Period(state["name"], state["since"], state["until"]),
         state["seen"],
-        [paper for paper in papers if paper.id not in lost],
-        context.tldrs.tldrs(state["paper_ids"]),
-        context.tags.tags(state["paper_ids"]),
+        [papers[i] for i in state["paper_ids"] if i in papers and i not in lost],
+        context.tldrs.tldrs(ids),
+        context.tags.tags(ids),
         state["failed"],
         context.taxonomy,
         context.model,
         state["untagged"],
+        reader=state.get("reader", "me"),
+        zone=state.get("zone", ""),
+        notable=[papers[i] for i in state["notable_ids"] if i in papers and i not in lost],
+        left=cast("dict[str, Any]", state["left"]),
+        why=state["why"],
+        pinned=pinned_ids(cast("Edits | None", state.get("edits"))),
+        vectors=context.vectors(list(papers.values())),
+        trends=context.trends(state["since"], state["until"]),
+        topics=context.topics(state["since"], state["until"]),
     )
-    return {"document": cast("dict[str, object]", document)}
+    return {"document": cast("dict[str, Any]", document)}
+
+
+def edit(state: DigestState, runtime: Runtime[DigestContext]) -> DigestState:
+    """Does once more what an editor did to it. Their sentences are checked, never changed."""
+    edits = cast("Edits | None", state.get("edits"))
+    edited = apply_edits(cast(Any, state["document"]), edits, runtime.context.check)
+    return {"document": cast("dict[str, Any]", edited)}
 
 
 def _failure(paper: Paper, error: ModelError) -> Failure:
@@ -99,11 +134,13 @@ def build() -> StateGraph[DigestState, DigestContext, DigestState, DigestState]:
     builder.add_node("tag_papers", tag_papers)
     builder.add_node("summarise", summarise)
     builder.add_node("arrange", arrange)
+    builder.add_node("edit", edit)
     builder.add_edge(START, "choose_papers")
     builder.add_edge("choose_papers", "tag_papers")
     builder.add_edge("tag_papers", "summarise")
     builder.add_edge("summarise", "arrange")
-    builder.add_edge("arrange", END)
+    builder.add_edge("arrange", "edit")
+    builder.add_edge("edit", END)
     return builder
 
 

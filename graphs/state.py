@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal, cast
 from typing_extensions import TypedDict
 
 from curator.answers import Answer, AnswerSentence, Rungs
-from curator.digest.document import Failure
+from curator.digest.document import Failure, Reason
 from curator.threads import summarised
 
 __all__ = [
@@ -92,13 +92,23 @@ class TagState(TypedDict, total=False):
 
 
 class DigestState(TypedDict, total=False):
+    """``limit`` papers are chosen and ``also`` as notable ones; ``edits`` are an editor's
+    (``curator.digest.edits.Edits``), ``every_id`` all papers of the period."""
+
     name: str
     since: str
     until: str
+    reader: str
+    zone: str
     limit: int
-    paper_ids: list[str]
+    also: int
+    edits: dict[str, Any] | None
     seen: int
-    items: list[dict[str, Any]]
+    paper_ids: list[str]
+    notable_ids: list[str]
+    every_id: list[str]
+    left: dict[str, str]
+    why: dict[str, list[Reason]]
     untagged: list[Failure]
     failed: list[Failure]
     document: dict[str, Any]

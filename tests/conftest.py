@@ -43,9 +43,12 @@ SLOW = {
     *(
         "test_batch_api",
         "test_batch_kill",
+        "test_delivery_kill",
+        "test_digest_cli",
         "test_freshness",
         "test_index_kill",
         "test_indexing",
+        "test_schedule",
         "test_search_bench",
         "test_switching",
         "test_tag_batch",

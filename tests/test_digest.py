@@ -1,23 +1,19 @@
-"""The digest: its period, its choice, its sections, and Markdown that nobody can break out of.
+"""The digest: its period, and the document that is built of chosen papers.
 
-(The graph that makes it is in test_graphs.)
+(Choosing is in test_digest_choosing, the graph in test_graphs, each form in a file of its own.)
 """
 
 from __future__ import annotations
 
-import re
 from datetime import date
 from typing import Any
 
 import pytest
 from fakes import paper
-from hypothesis import given
-from hypothesis import strategies as st
 
 from curator.catalog import StoredTag, StoredTldr
-from curator.digest.building import build_document, choose, section_title
-from curator.digest.document import DigestDocument
-from curator.digest.markdown import escape, to_markdown
+from curator.digest.building import build_document
+from curator.digest.document import DigestDocument, Failure, Reason, every_paper
 from curator.digest.period import Period, period_of
 from curator.errors import UsageError
 from curator.paper import Paper
@@ -74,25 +70,7 @@ def test_what_is_no_period(options: Options) -> None:
         period_of(*options, today=TODAY)
 
 
-# ------------------------------------------------------------------ choice, sections
-
-
-def numbered(n: int, **fields: Any) -> Paper:
-    return paper(f"Paper {n}", id=f"p{n}", **({"listed": "2026-11-17"} | fields))
-
-
-def test_the_most_upvoted_then_the_latest_are_chosen() -> None:
-    papers = [
-        numbered(1, upvotes=3),
-        numbered(2, upvotes=9),
-        numbered(3, upvotes=None, listed="2026-11-18"),
-        numbered(4, upvotes=0, listed="2026-11-19"),
-        numbered(5, upvotes=3, listed="2026-11-20"),
-    ]
-    assert [p.id for p in choose(papers, 4)] == ["p2", "p5", "p1", "p4"]
-    assert choose(papers, 4) == choose(papers[::-1], 4)
-    assert choose(papers, 0) == choose([], 5) == []
-
+# ------------------------------------------------------------------------------ building
 
 TAXONOMY = Taxonomy(
     (),
@@ -104,136 +82,78 @@ TAXONOMY = Taxonomy(
     ),
     "h",
 )
+WEEK = Period("2026-W47", "2026-11-16", "2026-11-22")
 
 
-def document(tags: dict[int, list[tuple[str, float]]], **options: Any) -> DigestDocument:
-    papers = [numbered(n) for n in tags]
+def numbered(n: int, **fields: Any) -> Paper:
+    return paper(f"Paper {n}", id=f"p{n}", **({"listed": "2026-11-17"} | fields))
+
+
+def summary(n: int, text: str = "") -> StoredTldr:
+    said = text or f"Finding number {n} is about {'abcdefghijkl'[n % 12] * 6}."
+    return StoredTldr(f"p{n}", said, "quote", True, 1.0, said, "m", "h")
+
+
+def document(count: int, **options: Any) -> DigestDocument:
+    papers = [numbered(n) for n in range(count)]
+    tldrs = {f"p{n}": summary(n) for n in range(30)} | options.pop("tldrs", {})
     return build_document(
-        Period("2026-W47", "2026-11-16", "2026-11-22"),
-        options.get("seen", len(papers)),
+        WEEK,
+        options.pop("seen", count + len(options.get("notable", ()))),
         papers,
-        {p.id: StoredTldr(p.id, "T.", "quote", True, 1.0, "T.", "m", "h") for p in papers},
-        {f"p{n}": [StoredTag(t, c, "model", c < 0) for t, c in own] for n, own in tags.items()},
-        options.get("failed", []),
+        tldrs,
+        options.pop("tags", {}),
+        options.pop("failed", []),
         TAXONOMY,
         "m",
+        **options,
     )
 
 
-def sections(made: DigestDocument) -> dict[str, list[str]]:
-    return {s["tag"]: [p["paper_id"] for p in s["papers"]] for s in made["sections"]}
+def test_the_numbers_add_up() -> None:
+    failed = [Failure(paper_id="p9", title="Nine", reason="down")]
+    left = {"p20": "shown_before", "p21": "dropped", "p22": "disliked", "p23": "no_abstract"}
+    left |= {f"p{n}": "not_chosen" for n in range(24, 28)}
+    made = document(2, seen=13, failed=failed, notable=[numbered(4), numbered(5)], left=left)
+    ledger: dict[str, int] = dict(made["ledger"])  # type: ignore[arg-type]
+    assert ledger.pop("seen") == sum(ledger.values()) == 13
+    assert made["chosen"] == 2 and made["not_chosen"] == 4
+    assert [entry["paper_id"] for entry in made["notable"]] == ["p4", "p5"]
 
 
-def test_papers_are_grouped_by_a_topic_that_two_share() -> None:
-    made = document(
-        {
-            1: [("vision", 0.9), ("agents", 0.5)],
-            2: [("vision", 0.8)],
-            3: [("agents", 0.9), ("new-method", 1.0)],
-            4: [("rl", 0.9)],
-            5: [],
-            6: [("vision", -1.0), ("unknown", 1.0)],
-        }
-    )
-    assert sections(made) == {"vision": ["p1", "p2"], "other": ["p3", "p4", "p5", "p6"]}
-    assert made["sections"][-1]["papers"][3]["tags"] == ["unknown"]  # a suggestion is no tag
+def test_an_empty_week_says_so() -> None:
+    made = document(0)
+    assert not made["sections"] and not made["notable"]
+    assert len(made["lead"]) == 1 and made["lead"][0]["origin"] == "catalog"
 
 
-def test_the_largest_section_comes_first_and_the_rest_last() -> None:
-    made = document(
-        {n: [("agents" if n < 3 else "vision", 0.9)] for n in range(1, 6)} | {7: [], 8: [], 9: []}
-    )
-    assert list(sections(made)) == ["vision", "agents", "other"]
+def test_a_summary_that_repeats_an_earlier_one_is_left_out() -> None:
+    same = "Owls hunt mice by ear alone in the dark of night."
+    twice = {"p0": summary(0, same), "p2": summary(2, same.replace("alone", "only"))}
+    made = document(3, tldrs=twice)
+    assert [entry["paper_id"] for entry in every_paper(made)] == ["p0", "p1"]
+    assert made["ledger"]["not_chosen"] == 1
+    kept = document(3, tldrs=twice, pinned=["p2"])
+    assert len(every_paper(kept)) == 3
+    assert [entry["pinned"] for entry in every_paper(kept)] == [False, False, True]
 
 
-def test_it_adds_up() -> None:
-    failed = [{"paper_id": "p9", "title": "Nine", "reason": "down"}]
-    made = document({1: [], 2: []}, seen=10, failed=failed)
-    assert (made["seen"], made["chosen"], made["not_chosen"], len(made["failed"])) == (10, 2, 7, 1)
+def test_each_entry_has_what_is_stored_of_it() -> None:
+    why = {"p0": [Reason(kind="upvotes", text="3 upvotes", paper_ids=[])]}
+    tags = {"p0": [StoredTag("vision", 0.9, "model"), StoredTag("rl", 0.4, "model", True)]}
+    (entry,) = every_paper(document(1, tags=tags, why=why))
+    assert entry["tags"] == ["vision"]  # a suggestion is no tag
+    assert entry["why"] == why["p0"]
+    assert entry["origin"] == "quote" and entry["quote"] == entry["tldr"]
 
 
-def test_headings() -> None:
-    assert section_title("llm-agents") == "LLM agents"
-    assert section_title("3d-vision") == "3D vision"
-    assert section_title("other") == "Other"
+def test_papers_that_share_a_tag_stand_together() -> None:
+    tags = {f"p{n}": [StoredTag("vision" if n % 2 else "agents", 0.9, "model")] for n in range(8)}
+    made = document(8, tags=tags)
+    assert {section["tag"] for section in made["sections"]} == {"vision", "agents"}
+    assert made["sections"][0]["papers"][0]["paper_id"] == "p0"
 
 
-# ------------------------------------------------------------------------- Markdown
-
-HOSTILE = [
-    "](javascript:alert(1))",
-    "[click](http://evil.example)",
-    "![x](http://evil.example/p.png)",
-    "<script>alert(1)</script>",
-    "<img src=x onerror=alert(1)>",
-    "# A heading",
-    "a\n# A heading",
-    "a | b | c",
-    "`code` and ``more``",
-    "*bold* __bold__ ~~gone~~",
-    "$x^2$ and \\alpha & &amp; &#60;",
-    "1. a list",
-    "- a list",
-    "+ a list",
-    "=====",
-    "---",
-    "> a quote",
-    "<!-- hidden -->",
-    "\\",
-    "\\]",
-    "trailing\\",
-]
-
-
-def hostile(text: str) -> str:
-    one = Paper(
-        id="p1",
-        title=text,
-        abstract=text,
-        authors=(text,) * 6,
-        url="https://example.org/a_(b) c",
-        listed="2026-11-17",
-    )
-    made = build_document(
-        Period("2026-W47", "2026-11-16", "2026-11-22"),
-        2,
-        [one],
-        {"p1": StoredTldr("p1", text, "quote", True, 1.0, text, "m", "h")},
-        {},
-        [{"paper_id": "p2", "title": text, "reason": text}],
-        TAXONOMY,
-        text,
-    )
-    return to_markdown(made)
-
-
-def unescaped(markdown: str) -> str:
-    """What is left for a Markdown reader to see as markup."""
-    return re.sub(r"\\[!-/:-@\[-`{-~]", "x", markdown)
-
-
-@pytest.mark.parametrize("text", HOSTILE)
-def test_text_from_papers_is_never_markup(text: str) -> None:
-    harmless, markdown = unescaped(hostile("plain")), unescaped(hostile(text))
-    for sign in "<>[]`*#|$~&":
-        assert markdown.count(sign) == harmless.count(sign), sign
-    assert markdown.count("\n") == harmless.count("\n")
-    assert "https://example.org/a_%28b%29%20c)" in markdown
-    for line, own in zip(markdown.splitlines(), harmless.splitlines(), strict=True):
-        start = re.match(r"(?:#+ |[-+=]+(?: |$)|\d+[.)] |> )?", line)
-        same = re.match(r"(?:#+ |[-+=]+(?: |$)|\d+[.)] |> )?", own)
-        assert start and same and start.group() == same.group(), line
-
-
-@given(st.text(max_size=30))
-def test_escaping_can_be_undone(text: str) -> None:
-    shown = re.sub(r"\\([!-/:-@\[-`{-~])", r"\1", escape(text))
-    assert shown == text.replace("\n", " ")
-
-
-def test_a_list_number_is_escaped_as_markdown_wants_it() -> None:
-    assert escape("1. One") == "1\\. One"
-    assert escape("12) One") == "12\\) One"
-    assert escape("1.5 of it") == "1\\.5 of it"
-    assert escape("-1 of it") == "\\-1 of it"
-    assert escape("one. two") == "one. two"
+def test_whose_it_is() -> None:
+    made = document(1, reader="jane", zone="Europe/Berlin")
+    assert (made["reader"], made["zone"], made["name"]) == ("jane", "Europe/Berlin", "2026-W47")

@@ -1021,7 +1021,7 @@ def test_the_graphs_that_langgraph_json_names_are_there() -> None:
 
     root = Path(__file__).parents[1]
     named: dict[str, str] = json.loads((root / "langgraph.json").read_text())["graphs"]
-    assert set(named) == {"ask", "tag", "digest", "review"}
+    assert set(named) == {"ask", "tag", "digest", "digest_review", "review"}
     for place in named.values():
         file, _, name = place.partition(":")
         assert (root / file).is_file()

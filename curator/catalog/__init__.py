@@ -12,6 +12,7 @@ from curator.catalog.api_batches import ApiBatch, ApiBatches, Arrived
 from curator.catalog.cache import CachedOutput, ModelCache
 from curator.catalog.corrections import Corrections
 from curator.catalog.decisions import Decisions
+from curator.catalog.deliveries import Deliveries
 from curator.catalog.digests import Digests
 from curator.catalog.feeds import FeedRow, Feeds
 from curator.catalog.ledger import Ledger, Tally, Task, key_of
@@ -19,6 +20,7 @@ from curator.catalog.marks import Mark, Marks
 from curator.catalog.outputs import Outputs, StoredTag, StoredTldr
 from curator.catalog.papers import Papers
 from curator.catalog.placing import Change
+from curator.catalog.readers import Readers
 from curator.catalog.records import Part, Records
 from curator.catalog.sentencevectors import SentenceVectors
 from curator.catalog.store import Store
@@ -39,6 +41,7 @@ __all__ = [
     "Change",
     "Corrections",
     "Decisions",
+    "Deliveries",
     "Digests",
     "FeedRow",
     "Feeds",
@@ -50,6 +53,7 @@ __all__ = [
     "Outputs",
     "Papers",
     "Part",
+    "Readers",
     "Records",
     "SentenceVectors",
     "StoredTag",
@@ -84,6 +88,8 @@ class Catalog:
         self.marks = Marks(self.store)
         self.corrections = Corrections(self.store)
         self.digests = Digests(self.store)
+        self.readers = Readers(self.store)
+        self.deliveries = Deliveries(self.store)
 
     @cached_property
     def facets(self) -> Facets:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from curator.batches import batched
 from curator.catalog.papers import MANY
@@ -51,6 +51,21 @@ class Records:
             for row in connection.execution_options(yield_per=500).execute(query):
                 if row.extra.get("format") == format:
                     yield Part(row.name, row.paper_id, row.status, row.extra)
+
+    def lists(self, paper_ids: Iterable[str]) -> dict[str, int]:
+        """On how many lists each of these papers was: sources that say on which day they showed
+        it. Papers that were on none are left out."""
+        found: dict[str, int] = {}
+        count = func.count(records.c.source_id.distinct())
+        with self._store.read() as connection:
+            for part in batched(paper_ids, MANY):
+                query = (
+                    select(records.c.paper_id, count)
+                    .where(records.c.paper_id.in_(part), records.c.listed.is_not(None))
+                    .group_by(records.c.paper_id)
+                )
+                found.update((row[0], row[1]) for row in connection.execute(query))
+        return found
 
     def sources(self) -> list[dict[str, Any]]:
         """Every source that was ever read, oldest first."""

@@ -15,6 +15,8 @@ from curator.cli import (
     chat,
     check,
     curate,
+    digest,
+    digest_review,
     evaluate,
     export,
     feeds,
@@ -22,10 +24,13 @@ from curator.cli import (
     keyphrases,
     marks,
     papers,
+    profile,
     review,
+    schedule,
     search,
     tags,
     taxonomy,
+    twowords,
 )
 from curator.cli.terminal import flags, put
 
@@ -33,7 +38,7 @@ __all__ = ["app"]
 
 app = typer.Typer(
     name="curator",
-    cls=review.Commands,
+    cls=twowords.Commands,
     help="Keep up with research papers: search, cited answers, tags and digests in which "
     "every sentence is quoted from a stored abstract or checked against it.",
     no_args_is_help=True,
@@ -80,16 +85,18 @@ _GROUPS: dict[str, tuple[Callable[..., None], ...]] = {
         review.review,
         tags.tags,
         keyphrases.keyphrases,
-        curate.digest,
     ),
+    "Digests": (digest.digest, digest_review.review, schedule.schedule),
     "Marks": (marks.like, marks.dislike, marks.read),
     "Library": (admin.status, admin.retry, admin.index, admin.doctor),
     "Duplicates": (identity.dedupe, identity.merge, identity.split),
 }
+_TWO_WORDS = {review.review: review.NAME, digest_review.review: digest_review.NAME}
 for group, functions in _GROUPS.items():
     for function in functions:
-        name = review.NAME if function is review.review else None
+        name = _TWO_WORDS.get(function)
         app.command(name, rich_help_panel=group)(function)
+app.add_typer(profile.profile, name="profile")
 app.add_typer(taxonomy.taxonomy, name="taxonomy")
 app.add_typer(admin.models, name="models")
 app.add_typer(evaluate.evaluate, name="eval")

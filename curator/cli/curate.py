@@ -1,9 +1,8 @@
-"""Commands that make something of papers: tldr, tag, digest."""
+"""Commands that make something of papers: tldr, tag."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -278,78 +277,6 @@ def _run(
         )
     if failed:
         raise typer.Exit(1)
-
-
-@command
-def digest(
-    week: Annotated[str | None, typer.Option(help="An ISO week, like 2026-W47.")] = None,
-    since: Annotated[
-        str | None, typer.Option(help="The first day (default: 6 days before the last).")
-    ] = None,
-    until: Annotated[str | None, typer.Option(help="The last day (default: today).")] = None,
-    limit: Annotated[int, typer.Option(min=1, help="How many papers it chooses.")] = 20,
-    formats: Annotated[str, typer.Option("--format", help="md or json, or both: md,json.")] = "md",
-    out: Annotated[
-        Path | None, typer.Option(help="A folder for the files; default is standard output.")
-    ] = None,
-    model: ModelName = None,
-    max_calls: MaxCalls = None,
-    max_tokens: MaxTokens = None,
-    max_minutes: MaxMinutes = None,
-    as_json: AsJson = False,
-) -> None:
-    """Write the digest of a week: chosen papers by topic, one checked sentence each.
-
-    Papers belong to the day a list showed them, else to the day they were published or
-    added. The same papers, summaries and tags give the same digest, byte for byte.
-    """
-    from curator.digest.period import period_of
-    from curator.errors import UsageError
-
-    chosen = [name.strip() for name in formats.split(",") if name.strip()]
-    if unknown := [name for name in chosen if name not in {"md", "json"}]:
-        raise UsageError(f"--format cannot be {unknown[0]!r}.", remedy="Use md, json or md,json.")
-    if len(chosen) > 1 and out is None:
-        raise UsageError("More than one --format needs a folder.", remedy="Add --out DIR.")
-    period = period_of(week, since, until)
-    with open_library(model=model, budget=budget_of(max_calls, max_tokens, max_minutes)) as library:
-
-        def on_event(event: dict[str, Any]) -> None:
-            if event["event"] in {"tagged", "summarised"}:
-                library.progress(event["event"], event["done"], event["of"])
-
-        document = library.digest(period, limit=limit, on_event=on_event)
-        if not document["seen"]:
-            days = library.catalog.papers.days()
-            where = f" The latest papers are of {days[-1]}." if days else " The library is empty."
-            note(f"No papers from {period.since} to {period.until}.{where}")
-    from curator.cli.files import write_whole
-
-    texts = {name: _digest_text(document, name) for name in chosen}
-    if out is not None:
-        for name, text in texts.items():
-            file = out / f"digest-{period.name}.{name}"
-            write_whole(file, text)
-            note(f"Written: {file}")
-    if as_json:
-        put_json(document)
-    elif out is None:
-        for text in texts.values():
-            put(text.rstrip("\n"))
-    for row in document["untagged"]:
-        note(f"Not tagged: {row['paper_id']}: {row['reason']}")
-    if document["failed"] or document["untagged"]:
-        raise typer.Exit(1)
-
-
-def _digest_text(document: Any, name: str) -> str:
-    import json
-
-    from curator.digest.markdown import to_markdown
-
-    if name == "json":
-        return json.dumps(document, ensure_ascii=False, indent=2) + "\n"
-    return to_markdown(document)
 
 
 def _plain(text: str) -> str:

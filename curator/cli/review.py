@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from typer.core import TyperGroup
 
 from curator.cli.options import AsJson
 from curator.cli.shown import counted
@@ -18,19 +17,9 @@ if TYPE_CHECKING:
     from curator.library import Library
     from curator.review import ReviewItem
 
-__all__ = ["NAME", "Commands", "review"]
+__all__ = ["NAME", "review"]
 
 NAME = "tag review"
-
-
-class Commands(TyperGroup):
-    """The program's commands, one of which has a name of two words: ``tag`` alone takes papers.
-    (One that is called "review" is tagged by ``curator tag -- review``.)"""
-
-    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
-        if args[:2] == NAME.split():
-            args = [NAME, *args[2:]]
-        return super().resolve_command(ctx, args)
 
 
 @command

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from curator.catalog import StoredTag, StoredTldr
+from curator.digest.choosing import Left
 from curator.digest.document import (
     ME,
     DigestDocument,
@@ -13,23 +15,24 @@ from curator.digest.document import (
     DigestSection,
     Failure,
     Ledger,
+    Reason,
+    Trend,
 )
+from curator.digest.lead import lead_of
 from curator.digest.period import Period
+from curator.digest.sections import sections_of
+from curator.grounding import stems
 from curator.paper import Paper
 from curator.taxonomy import Taxonomy
 
-__all__ = ["build_document", "choose", "section_title"]
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
-# Facets that name a topic, best first; a section is named by a paper's surest such tag.
-TOPIC_FACETS = ("problem", "method", "modality", "domain", "concern")
-OTHER = "other"
-MIN_SECTION = 2
+__all__ = ["build_document"]
 
-
-def choose(papers: Sequence[Paper], limit: int) -> list[Paper]:
-    """The papers of the period that go in: most upvoted first, then the latest."""
-    latest = sorted(papers, key=lambda p: (p.day, p.id), reverse=True)
-    return sorted(latest, key=lambda p: -(p.upvotes or 0))[:limit]
+# Two summaries that share so much of their words (Jaccard, stems) say the same thing.
+SAME_WORDS = 0.8
 
 
 def build_document(
@@ -42,91 +45,89 @@ def build_document(
     taxonomy: Taxonomy,
     model: str,
     untagged: Sequence[Failure] = (),
+    *,
+    reader: str = ME,
+    zone: str = "",
+    notable: Sequence[Paper] = (),
+    left: Mapping[str, Left] | None = None,
+    why: Mapping[str, Sequence[Reason]] | None = None,
+    pinned: Sequence[str] = (),
+    vectors: Mapping[str, NDArray[np.floating[Any]]] | None = None,
+    trends: tuple[Sequence[str], Sequence[int], Sequence[Trend]] = ((), (), ()),
+    topics: Sequence[tuple[str, int]] = (),
 ) -> DigestDocument:
-    """Puts papers into sections by topic; ``papers`` are in order of importance."""
-    by_topic: dict[str, list[DigestPaper]] = defaultdict(list)
-    named = [paper for paper in papers if paper.id in tldrs]
-    topics = _topics(named, tags, taxonomy)
-    for paper in named:
-        by_topic[topics[paper.id]].append(_entry(paper, tldrs[paper.id], tags.get(paper.id, ())))
-    order = sorted(by_topic, key=lambda tag: (tag == OTHER, -len(by_topic[tag]), tag))
-    not_chosen = seen - len(named) - len(failed)
-    return DigestDocument(
+    """The whole digest, before an editor's changes. ``papers`` and ``notable`` are in order of
+    importance; one without a summary failed, one whose summary says what an earlier one says is
+    left out. ``left`` says why each other paper of the period is not in it; ``topics`` are what
+    most papers of the period are on, with how many."""
+    entries: dict[str, DigestPaper] = {}
+    said: list[frozenset[str]] = []
+    for paper in [*papers, *notable]:
+        if (tldr := tldrs.get(paper.id)) is None:
+            continue
+        words = frozenset(stems(tldr.text))
+        if paper.id not in pinned and any(_same(words, other) for other in said):
+            continue
+        said.append(words)
+        entries[paper.id] = _entry(
+            paper, tldr, tags.get(paper.id, ()), (why or {}).get(paper.id, ()), paper.id in pinned
+        )
+    named = [paper for paper in papers if paper.id in entries]
+    also = [entries[paper.id] for paper in notable if paper.id in entries]
+    counts = Counter((left or {}).values())
+    passed = {kind: counts[kind] for kind in ("shown_before", "dropped", "disliked", "no_abstract")}
+    rest = seen - len(named) - len(also) - len(failed) - sum(passed.values())
+    weeks, sizes, moved = trends
+    document = DigestDocument(
         version=2,
-        reader=ME,
+        reader=reader,
         name=period.name,
         since=period.since,
         until=period.until,
-        zone="",
+        zone=zone,
         seen=seen,
         chosen=len(named),
-        not_chosen=not_chosen,
+        not_chosen=rest,
         lead=[],
         notes=[],
         sections=[
-            DigestSection(tag=tag, title=section_title(tag), papers=by_topic[tag], notes=[])
-            for tag in order
+            DigestSection(tag=tag, title=title, papers=[entries[i] for i in ids], notes=[])
+            for tag, title, ids in sections_of(named, tags, vectors or {}, taxonomy)
         ],
-        notable=[],
-        weeks=[],
-        sizes=[],
-        trends=[],
+        notable=also,
+        weeks=list(weeks),
+        sizes=list(sizes),
+        trends=list(moved),
         ledger=Ledger(
             seen=seen,
             chosen=len(named),
-            notable=0,
-            shown_before=0,
-            dropped=0,
-            disliked=0,
-            no_abstract=0,
-            not_chosen=not_chosen,
+            notable=len(also),
+            shown_before=passed["shown_before"],
+            dropped=passed["dropped"],
+            disliked=passed["disliked"],
+            no_abstract=passed["no_abstract"],
+            not_chosen=rest,
             failed=len(failed),
         ),
         failed=list(failed),
         untagged=list(untagged),
         model=model,
     )
+    document["lead"] = lead_of(document, topics)
+    return document
 
 
-def section_title(tag: str) -> str:
-    """A heading from a tag's name: ``llm-agents`` → ``LLM agents``."""
-    short = {"llm": "LLM", "rl": "RL", "ai": "AI", "3d": "3D", "nlp": "NLP"}
-    words = [short.get(word, word) for word in tag.split("-")]
-    text = " ".join(words)
-    return text[0].upper() + text[1:]
+def _same(one: frozenset[str], other: frozenset[str]) -> bool:
+    return len(one & other) >= SAME_WORDS * max(1, len(one | other))
 
 
-def _topics(
-    papers: Sequence[Paper], tags: Mapping[str, Sequence[StoredTag]], taxonomy: Taxonomy
-) -> dict[str, str]:
-    """One topic for each paper: the surest of its topic tags that at least two papers share,
-    so that a digest does not fall apart into sections of one."""
-    choices: dict[str, list[str]] = {}
-    for paper in papers:
-        own = [t for t in tags.get(paper.id, ()) if not t.needs_review]
-        known = [t for t in own if t.tag in taxonomy.by_name]
-        rank = {facet: n for n, facet in enumerate(TOPIC_FACETS)}
-        topical = [t for t in known if taxonomy.by_name[t.tag].facet in rank]
-        topical.sort(key=lambda t: (rank[taxonomy.by_name[t.tag].facet], -t.confidence, t.tag))
-        choices[paper.id] = [t.tag for t in topical]
-    counts: dict[str, int] = defaultdict(int)
-    for names in choices.values():
-        for name in names:
-            counts[name] += 1
-    assigned = {
-        paper_id: next((name for name in names if counts[name] >= MIN_SECTION), OTHER)
-        for paper_id, names in choices.items()
-    }
-    sizes: dict[str, int] = defaultdict(int)
-    for name in assigned.values():
-        sizes[name] += 1
-    return {
-        paper_id: name if sizes[name] >= MIN_SECTION else OTHER
-        for paper_id, name in assigned.items()
-    }
-
-
-def _entry(paper: Paper, tldr: StoredTldr, tags: Sequence[StoredTag]) -> DigestPaper:
+def _entry(
+    paper: Paper,
+    tldr: StoredTldr,
+    tags: Sequence[StoredTag],
+    why: Sequence[Reason],
+    pinned: bool,
+) -> DigestPaper:
     return DigestPaper(
         paper_id=paper.id,
         title=paper.title,
@@ -140,8 +141,8 @@ def _entry(paper: Paper, tldr: StoredTldr, tags: Sequence[StoredTag]) -> DigestP
         score=tldr.score,
         quote=tldr.quote,
         reason="",
-        why=[],
-        pinned=False,
-        notes=[],
         tags=[t.tag for t in tags if not t.needs_review],
+        why=list(why),
+        pinned=pinned,
+        notes=[],
     )

@@ -69,7 +69,7 @@ class Reader:
         if not papers:
             return []
         sentences = [tuple(paper_sentences(paper)) for paper in papers]
-        vectors = self._vectors(papers)
+        vectors = self.paper_vectors(papers)
         texts = [(paper, sentence_texts(paper)) for paper in papers]
         rows = self._sentences.of(texts, len(vectors[0]))
         return [
@@ -83,7 +83,9 @@ class Reader:
             for paper, own, vector, mine in zip(papers, sentences, vectors, rows, strict=True)
         ]
 
-    def _vectors(self, papers: Sequence[Paper]) -> list[Floats]:
+    def paper_vectors(self, papers: Sequence[Paper]) -> list[Floats]:
+        """The vector of each paper, of length 1: the stored one, or one made now. Orders to the
+        reader are left out of it."""
         known = dict(self._stored(papers)) if self._stored else {}
         texts: dict[int, str] = {}
         for place, paper in enumerate(papers):

@@ -1,0 +1,374 @@
+"""The command that makes digests, writes them in all forms, and sends them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from curator.cli.options import AsJson, MaxCalls, MaxMinutes, MaxTokens, ModelName
+from curator.cli.shown import counted, shown_text
+from curator.cli.terminal import budget_of, command, note, open_library, put, put_json
+
+if TYPE_CHECKING:
+    from email.message import EmailMessage
+
+    from curator.digest.document import DigestDocument
+    from curator.digest.edits import Edits
+    from curator.digest.period import Period
+    from curator.library import Library
+    from curator.readers import Profile
+
+__all__ = ["digest"]
+
+# The endings of the files; a feed has all of a reader's digests.
+FORMATS = {"md": "md", "html": "html", "email": "eml", "atom": "atom", "json": "json"}
+IN_FEED = 20
+
+
+@dataclass(frozen=True)
+class _Wish:
+    """What a person asked for."""
+
+    week: str | None
+    since: str | None
+    until: str | None
+    limit: int
+    also: int
+    formats: tuple[str, ...]
+    out: Path | None
+    templates: Path | None
+    fresh: bool
+
+    def period(self, profile: Profile) -> Period:
+        from curator.delivery.weeks import today_in, week_of
+        from curator.digest.period import period_of
+
+        now = datetime.now(UTC)
+        week = self.week
+        if week and week.strip().lower() in ("last", "this"):
+            week = week_of(now, profile.zone, last=week.strip().lower() == "last")
+        return period_of(week, self.since, self.until, today=today_in(now, profile.zone))
+
+
+@command
+def digest(
+    *,
+    week: Annotated[
+        str | None, typer.Option(help="An ISO week like 2026-W47, or last, or this.")
+    ] = None,
+    since: Annotated[
+        str | None, typer.Option(help="The first day (default: 6 days before the last).")
+    ] = None,
+    until: Annotated[str | None, typer.Option(help="The last day (default: today).")] = None,
+    limit: Annotated[int, typer.Option(min=1, help="How many papers it chooses.")] = 20,
+    also: Annotated[int, typer.Option(min=0, help="How many more stand under “also”.")] = 10,
+    formats: Annotated[
+        str, typer.Option("--format", help="md, html, email, atom, json; several: md,html; or all.")
+    ] = "md",
+    out: Annotated[
+        Path | None, typer.Option(help="A folder for the files; default is standard output.")
+    ] = None,
+    reader: Annotated[
+        str, typer.Option(help="Whose digest: see `curator profile list`.", show_default="me")
+    ] = "me",
+    everyone: Annotated[
+        bool, typer.Option("--all-readers", help="One for each reader, each by their profile.")
+    ] = False,
+    why: Annotated[bool, typer.Option("--why", help="Say why each paper was chosen.")] = False,
+    templates: Annotated[
+        Path | None, typer.Option(help="A folder whose templates replace the built-in ones.")
+    ] = None,
+    fresh: Annotated[
+        bool, typer.Option("--fresh", help="Forget an editor's changes; the old file is kept.")
+    ] = False,
+    send: Annotated[
+        bool, typer.Option("--send", help="Mail it to its reader, once (see CURATOR_SMTP_URL).")
+    ] = False,
+    again: Annotated[
+        bool, typer.Option("--again", help="Also send what was perhaps sent: killed in between.")
+    ] = False,
+    empty: Annotated[
+        bool, typer.Option("--empty", help="Also send a digest without any paper.")
+    ] = False,
+    model: ModelName = None,
+    max_calls: MaxCalls = None,
+    max_tokens: MaxTokens = None,
+    max_minutes: MaxMinutes = None,
+    as_json: AsJson = False,
+) -> None:
+    """Write the digest of a week: papers this reader would choose, one checked sentence each.
+
+    Papers belong to the day a list showed them, else to the day they were published or added.
+    What an earlier digest showed is not shown again. With --out, what you changed in the
+    digest's .md file is kept when it is made anew; `curator digest review` asks paper by paper.
+    The same papers, summaries, tags, profile and changes give the same digest, byte for byte.
+
+    curator digest --week last --format all --out digests --send
+    """
+    from curator.errors import UsageError
+
+    chosen = _formats(formats)
+    if (len(chosen) > 1 or everyone) and out is None and not send and not as_json:
+        what = "Digests of several readers need" if everyone else "More than one --format needs"
+        raise UsageError(f"{what} a folder.", remedy="Add --out DIR.")
+    if (again or empty) and not send:
+        raise UsageError("--again and --empty say what to send.", remedy="Add --send.")
+    if everyone and reader != "me":
+        raise UsageError(
+            "--reader and --all-readers: one of them, not both.", remedy="Leave one out."
+        )
+    wish = _Wish(week, since, until, limit, also, chosen, out, templates, fresh)
+    with open_library(model=model, budget=budget_of(max_calls, max_tokens, max_minutes)) as library:
+        readers = library.catalog.readers
+        profiles = readers.all() if everyone else [readers.require(reader)]
+        compose = _composer(library, profiles, templates) if send else None
+        documents = [_make(library, profile, wish, why) for profile in profiles]
+        if as_json:
+            put_json(documents if everyone else documents[0])
+        elif out is None and not send:
+            put(_text(library, documents[0], chosen[0], wish).rstrip("\n"))
+        failed = any(d["failed"] or d["untagged"] for d in documents)
+        if compose is not None:
+            failed |= _send(library, documents, profiles, compose, again=again, empty=empty)
+    if failed:
+        raise typer.Exit(1)
+
+
+def _formats(given: str) -> tuple[str, ...]:
+    from curator.errors import UsageError
+
+    names = [name.strip().lower() for name in given.split(",") if name.strip()]
+    names = list(FORMATS) if names == ["all"] else list(dict.fromkeys(names))
+    if not names or (unknown := [name for name in names if name not in FORMATS]):
+        shown = unknown[0] if names else given
+        raise UsageError(
+            f"--format cannot be {shown!r}.", remedy=f"Use {', '.join(FORMATS)}, or all."
+        )
+    return tuple(names)
+
+
+# ------------------------------------------------------------------------------- making
+
+
+def _make(library: Library, profile: Profile, wish: _Wish, why: bool) -> DigestDocument:
+    """Makes, stores and writes the digest of one reader."""
+    from curator.digest.edits import no_edits
+
+    period = wish.period(profile)
+    file = _file(wish.out, profile.name, period.name, "md") if wish.out else None
+    edits: Edits | None = no_edits() if wish.fresh else None
+    if file is not None and file.exists():
+        if wish.fresh:
+            _keep(file)
+        else:
+            edits = _edits(library, file, period.name, profile.name)
+
+    def on_event(event: dict[str, Any]) -> None:
+        if event["event"] in {"tagged", "summarised"}:
+            library.progress(event["event"], event["done"], event["of"])
+
+    document = library.digest(
+        period,
+        limit=wish.limit,
+        also=wish.also,
+        reader=profile.name,
+        edits=edits,
+        on_event=on_event,
+    )
+    if not document["seen"]:
+        days = library.catalog.papers.days()
+        where = f" The latest papers are of {days[-1]}." if days else " The library is empty."
+        note(f"No papers from {period.since} to {period.until}.{where}")
+    if wish.out is not None:
+        from curator.cli.files import write_whole
+
+        for name in wish.formats:
+            path = _file(wish.out, profile.name, period.name, FORMATS[name])
+            write_whole(path, _text(library, document, name, wish))
+            note(f"Written: {path}")
+    _tell(document, why)
+    return document
+
+
+def _file(out: Path, reader: str, name: str, ending: str) -> Path:
+    """Where a form of a digest is written; the feed has all digests of a reader."""
+    from curator.digest.document import ME
+
+    whose = "" if reader == ME else f"-{reader}"
+    return out / (f"digests{whose}.atom" if ending == "atom" else f"digest{whose}-{name}.{ending}")
+
+
+def _edits(library: Library, file: Path, name: str, reader: str) -> Edits:
+    """What an editor did to the file, besides what they did before.
+
+    Raises:
+        InputError: it cannot be read as this digest; it stays as it is.
+    """
+    from typing import cast
+
+    from curator.checking import decode_draft
+    from curator.digest.edits import merge_edits
+    from curator.digest.reading import read_edits
+    from curator.errors import InputError
+
+    before = library.catalog.digests.get(name, reader)
+    if before is None or before.get("version") != 2:
+        raise InputError(
+            f"{str(file)!r} is there already, and this library did not write it.",
+            remedy="Choose another folder, or --fresh: the file is then kept as .bak.",
+        )
+    try:
+        text = decode_draft(file.read_bytes(), str(file))
+    except OSError as error:
+        raise InputError(
+            f"{str(file)!r} cannot be read: {error}.",
+            remedy="Make it readable, or use --fresh: it is then kept as .bak.",
+        ) from error
+    found, warnings = read_edits(text, before)
+    for warning in warnings:
+        note(f"{file.name}: {warning}")
+    return merge_edits(cast("Edits | None", library.catalog.digests.edits(name, reader)), found)
+
+
+def _keep(file: Path) -> None:
+    """Sets an old file aside, under a name that no other has."""
+    from curator.errors import StorageError
+
+    number = 0
+    while (aside := file.with_name(f"{file.name}.bak{number or ''}")).exists():
+        number += 1
+    try:
+        file.rename(aside)
+    except OSError as error:
+        raise StorageError(f"{str(file)!r} cannot be set aside: {error}.") from error
+    note(f"Kept as {aside}")
+
+
+def _text(library: Library, document: DigestDocument, name: str, wish: _Wish) -> str:
+    """One form of a digest."""
+    from curator.digest import formats
+    from curator.digest.markdown import to_markdown
+
+    if name == "md":
+        return to_markdown(document)
+    if name == "json":
+        return formats.to_json(document)
+    if name == "html":
+        return formats.to_html(document, wish.templates)
+    if name == "atom":
+        stored = library.catalog.digests.documents(document["reader"])
+        whole = [one for one in stored if one.get("version") == 2]
+        return formats.to_atom(whole[-IN_FEED:]).decode()
+    settings, whose = library.settings, document["reader"]
+    address = library.catalog.readers.require(whose).address
+    return formats.email_bytes(
+        document,
+        sender=settings.mail_from or "curator@localhost",
+        # A letter that is not sent is for a mail program to open, wherever it goes then.
+        recipient=address or f"{whose}@localhost",
+        unsubscribe=settings.unsubscribe,
+        templates=wish.templates,
+    ).decode()
+
+
+def _tell(document: DigestDocument, why: bool) -> None:
+    """What else there is to say, for the person at the terminal."""
+    from curator.digest.document import every_paper
+
+    ledger = document["ledger"]
+    names = [("chosen", "chosen"), ("notable", "also"), ("shown_before", "shown before")]
+    names += [("dropped", "dropped"), ("disliked", "disliked"), ("no_abstract", "saying nothing")]
+    names += [("not_chosen", "not chosen"), ("failed", "failed")]
+    parts = [f"{ledger[key]:,} {text}" for key, text in names if ledger[key]]  # type: ignore[literal-required]
+    if document["seen"]:
+        note(f"{document['name']}: {counted(document['seen'], 'paper')} seen: {', '.join(parts)}")
+    for row in document["untagged"]:
+        note(f"Not tagged: {row['paper_id']}: {row['reason']}")
+    for row in document["failed"]:
+        note(f"Failed: {row['paper_id']}: {row['reason']}")
+    if why:
+        for paper in every_paper(document):
+            reasons = "; ".join(reason["text"] for reason in paper["why"])
+            note(f"  {shown_text(paper['title'])}: {shown_text(reasons)}")
+
+
+# ------------------------------------------------------------------------------- sending
+
+
+def _composer(
+    library: Library, profiles: list[Profile], templates: Path | None
+) -> Callable[[DigestDocument, Profile], EmailMessage]:
+    """What makes the letters. All that is missing is told before anything is made.
+
+    Raises:
+        UsageError: no server is set, or a reader has no address.
+    """
+    from curator.delivery.mailserver import mail_server
+    from curator.digest.formats import to_email
+    from curator.errors import UsageError
+
+    settings = _mail_settings(library)
+    mail_server(settings)
+    if not any(profile.address for profile in profiles):  # else the others are sent theirs
+        name = profiles[0].name
+        raise UsageError(
+            f"Nobody knows where to send the digest of {name!r}.",
+            remedy=f"Say so: curator profile set --reader {name} --address NAME@HOST",
+        )
+    return lambda document, profile: to_email(
+        document,
+        sender=settings.sender,
+        recipient=profile.address,
+        unsubscribe=settings.unsubscribe,
+        templates=templates,
+    )
+
+
+def _mail_settings(library: Library) -> Any:
+    from curator.delivery.mailserver import MailSettings
+
+    settings = library.settings
+    return MailSettings(
+        url=settings.smtp_url or "",
+        password=settings.smtp_password,
+        sender=settings.mail_from,
+        unsubscribe=settings.unsubscribe,
+    )
+
+
+def _send(
+    library: Library,
+    documents: list[DigestDocument],
+    profiles: list[Profile],
+    compose: Callable[[DigestDocument, Profile], EmailMessage],
+    *,
+    again: bool,
+    empty: bool,
+) -> bool:
+    """Sends the digests; whether somebody has none who should have one."""
+    from curator.delivery.sending import Delivered, send_all
+    from curator.delivery.smtp import Mailer
+
+    def told(result: Delivered) -> None:
+        said = f"{result.state}: {result.reader}"
+        note(": ".join(part for part in (said, result.reason) if part))
+        if result.remedy:
+            note(f"  {result.remedy}")
+
+    report = send_all(
+        list(zip(documents, profiles, strict=True)),
+        compose,
+        library.catalog.deliveries,
+        Mailer(_mail_settings(library)),
+        again=again,
+        empty=empty,
+        on_result=told,
+    )
+    counts = ", ".join(f"{count} {state}" for state, count in report.counts.items() if count)
+    note(f"{counted(len(report.results), 'digest')}: {counts}")
+    return bool(report.exit_code)

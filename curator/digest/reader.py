@@ -1,0 +1,132 @@
+"""What one reader makes of papers: what they rated and follow, as signals for choosing, and as
+reasons to tell."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Protocol
+
+from curator.bibliographies import Taught, taught
+from curator.digest.choosing import Signals
+from curator.digest.document import Reason
+from curator.digest.reasons import reasons
+from curator.grounding import stems
+from curator.paper import Paper
+from curator.profiles import Parts, matches
+from curator.readers import Profile
+from curator.tagging import Reader as PaperReader
+from curator.text import plain
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from curator.embedding import Embedder
+    from curator.index.vectors import VectorIndex
+    from curator.interest import Interest
+
+__all__ = ["ReaderParts", "ReaderView"]
+
+
+class ReaderParts(Parts, Protocol):
+    """What of a library is needed (`curator.library.Library` has it)."""
+
+    @property
+    def embedder(self) -> Embedder: ...
+
+    @property
+    def vectors(self) -> VectorIndex: ...
+
+
+class ReaderView:
+    """Looks at papers with one reader's eyes. ``digest`` is the name of the digest that is made,
+    ``since`` its first day (an ISO day): what digests of earlier days showed is known."""
+
+    def __init__(self, library: ReaderParts, profile: Profile, digest: str, since: str) -> None:
+        self._library = library
+        self._profile = profile
+        self._digest, self._since = digest, since
+        self._kept: dict[str, NDArray[np.floating[Any]]] = {}
+        self._interest: Interest | None = None
+
+    @cached_property
+    def _taught(self) -> Taught:
+        return taught(self._library, self._profile)
+
+    @property
+    def knows(self) -> bool:
+        """Whether anything is known of what the reader likes."""
+        return self._taught != Taught()
+
+    def vectors(self, papers: Sequence[Paper]) -> dict[str, NDArray[np.floating[Any]]]:
+        """The papers' vectors, of length 1, by id."""
+        new = [paper for paper in papers if paper.id not in self._kept]
+        if new:
+            library = self._library
+            made = PaperReader(library.embedder, library.vectors.vectors).paper_vectors(new)
+            self._kept.update(zip((paper.id for paper in new), made, strict=True))
+        return {paper.id: self._kept[paper.id] for paper in papers}
+
+    def signals(
+        self, papers: Sequence[Paper], pinned: Sequence[str], dropped: Sequence[str]
+    ) -> Signals:
+        """What is known of the papers of a period."""
+        library, name = self._library, self._profile.name
+        ids = [paper.id for paper in papers]
+        disliked = self._taught.disliked
+        interest: dict[str, float] = {}
+        if self.knows and papers:
+            self._learn(papers)
+            assert self._interest is not None
+            interest = dict(zip(ids, self._interest.scores(papers), strict=True))
+        return Signals(
+            interest=interest,
+            follows=matches(library, self._profile, ids),
+            sources=library.catalog.records.lists(ids),
+            vectors=self.vectors(papers),
+            shown=library.catalog.digests.shown(name, but=self._digest, before=self._since),
+            disliked={paper.id for paper in disliked},
+            pinned=tuple(pinned),
+            dropped=tuple(dropped),
+        )
+
+    def _learn(self, papers: Sequence[Paper]) -> None:
+        from curator.interest import learn
+
+        known = self._taught
+        rows = self._library.embedder.embed(known.texts) if known.texts else ()
+        rated = {paper.id for paper in (*known.liked, *known.disliked)}
+        self._interest = learn(
+            known.liked,
+            known.disliked,
+            [paper for paper in papers if paper.id not in rated],
+            self.vectors,
+            text_vectors=list(rows),
+            text="\n".join(known.texts),
+        )
+
+    def reasons(
+        self, taken: Sequence[Paper], papers: Sequence[Paper], signals: Signals
+    ) -> dict[str, list[Reason]]:
+        """Why each of the ``taken`` is chosen of the ``papers``."""
+        order = sorted((p.upvotes for p in papers if p.upvotes), reverse=True)
+        places: dict[int, int] = {}
+        for place, votes in enumerate(order, 1):
+            places.setdefault(votes, place)
+        liked: Mapping[str, Paper] = {paper.id: paper for paper in self._taught.liked}
+        said = frozenset(stem for paper in liked.values() for stem in stems(plain(paper.text)))
+        return {
+            paper.id: reasons(
+                paper,
+                interest=self._interest,
+                liked=liked,
+                said=said,
+                wrote=bool(self._taught.texts),
+                follows=signals.follows.get(paper.id, ()),
+                place=(places[paper.upvotes], len(papers)) if paper.upvotes else None,
+                sources=signals.sources.get(paper.id, 1),
+                pinned=paper.id in signals.pinned,
+            )
+            for paper in taken
+        }
