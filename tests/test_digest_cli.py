@@ -341,6 +341,8 @@ def test_texts_that_want_to_be_markup(desk: Desk) -> None:
 
 @pytest.mark.timeout(600)
 def test_five_thousand_papers_in_a_week(desk: Desk) -> None:
+    """Where tagging costs calls, only the chosen ones are tagged."""
+    desk.env |= {"CURATOR_TAG_QUESTIONS": "1"}
     desk.add(
         *(row(n % 40, title=f"Paper {n} of a large week", upvotes=n % 300) for n in range(5_000))
     )

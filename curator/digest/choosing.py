@@ -89,11 +89,13 @@ def choose(candidates: Sequence[Paper], limit: int, also: int, signals: Signals)
     pinned = [paper for paper in open_ if paper.id in signals.pinned]
     others = [paper for paper in open_ if paper.id not in signals.pinned]
     wanted = max(limit, len(pinned)) + also
-    taken = _unlike(pinned, others, value, signals.vectors, wanted)
+    taken, silent = _unlike(pinned, others, value, signals.vectors, wanted)
     chosen = taken[: max(limit, len(pinned))]
     notable = taken[len(chosen) :]
     among = {paper.id for paper in taken}
-    left.update((paper.id, "not_chosen") for paper in open_ if paper.id not in among)
+    for paper in open_:
+        if paper.id not in among:
+            left[paper.id] = "no_abstract" if paper.id in silent else "not_chosen"
     return Choice(tuple(chosen), tuple(notable), left)
 
 
@@ -104,8 +106,7 @@ def _passed_over(paper: Paper, signals: Signals) -> Left | None:
         return "shown_before"
     if paper.id in signals.disliked:
         return "disliked"
-    # Only what may be quoted counts: an abstract that does nothing but give orders says nothing.
-    return None if stated(paper.abstract) else "no_abstract"
+    return None if paper.abstract.strip() else "no_abstract"
 
 
 def worth(papers: Sequence[Paper], signals: Signals) -> dict[str, float]:
@@ -155,13 +156,14 @@ def _unlike(
     value: Mapping[str, float],
     vectors: Mapping[str, NDArray[np.float32]],
     wanted: int,
-) -> list[Paper]:
-    """``first`` and as many others as are wanted, by worth and unlikeness."""
+) -> tuple[list[Paper], set[str]]:
+    """``first`` and as many others as are wanted, by worth and unlikeness; and the ids of those
+    whose turn it was and that say nothing: an abstract may do nothing but give orders."""
     import numpy as np
 
-    taken = list(first)
+    taken, silent = list(first), set[str]()
     if not others:
-        return taken[:wanted]
+        return taken[:wanted], silent
     size = next((len(vector) for vector in vectors.values()), 1)
     nothing = np.zeros(size, np.float32)
     rows = np.stack([vectors.get(paper.id, nothing) for paper in others])
@@ -184,6 +186,9 @@ def _unlike(
         # equal ones the first, which is the more valuable by itself, or the later.
         best = int(np.argmax(np.where(left, np.round(worths - lost, 6), -np.inf)))
         left[best] = False
+        if not stated(others[best].abstract):
+            silent.add(others[best].id)
+            continue
         taken.append(others[best])
         took(rows[best])
-    return taken
+    return taken, silent
