@@ -19,13 +19,13 @@ from sqlalchemy.dialects.sqlite import insert
 from curator.catalog.blocks import values
 from curator.catalog.corrections import move_corrections
 from curator.catalog.marks import move_marks
+from curator.catalog.readers import move_ratings
 from curator.catalog.schema import (
     aliases,
     counters,
     decisions,
     embedded,
     papers,
-    ratings,
     records,
     removed,
     tags,
@@ -327,13 +327,14 @@ class Placing:
     def _move_outputs(self, former: str, heir: str | None) -> None:
         self._run(delete(embedded).where(embedded.c.paper_id == former))
         move_corrections(self._connection, former, heir)
-        for table in (tldrs, tags, work, ratings):
+        for table in (tldrs, tags, work):
             if heir:
                 # What the heir has already is newer, or as good.
                 move = update(table).where(table.c.paper_id == former).values(paper_id=heir)
                 self._run(move.prefix_with("OR IGNORE", dialect="sqlite"))
             self._run(delete(table).where(table.c.paper_id == former))
         move_marks(self._connection, former, heir)
+        move_ratings(self._connection, former, heir)
 
     def _rename_aliases(self, former: str) -> None:
         """All papers that have records of the former one go on being found by its name."""

@@ -35,7 +35,7 @@ from curator.readers import (
 )
 from curator.text import fold, title_key
 
-__all__ = ["Readers"]
+__all__ = ["Readers", "move_ratings"]
 
 
 class Readers:
@@ -198,6 +198,25 @@ class Readers:
             named = next((by_key[key] for key in own if key in by_key), "")
             found.append(named or _of_title(entry, by_title.get(title, {})))
         return found
+
+
+def move_ratings(connection: Connection, former: str, heir: str | None) -> None:
+    """Gives what readers said of a paper that is no more to the one that stands for it (None: to
+    no other), in the caller's transaction. Where a reader rated both, the later word holds; at
+    the same second, what was said of the heir."""
+    rows = connection.execute(select(ratings).where(ratings.c.paper_id == former)).all()
+    if rows and heir:
+        query = select(ratings.c.reader, ratings.c.at).where(ratings.c.paper_id == heir)
+        said = {row.reader: row.at for row in connection.execute(query)}
+        for row in rows:
+            if row.at > said.get(row.reader, ""):
+                values_ = {"liked": row.liked, "at": row.at}
+                connection.execute(
+                    insert(ratings)
+                    .values(reader=row.reader, paper_id=heir, **values_)
+                    .on_conflict_do_update(index_elements=["reader", "paper_id"], set_=values_)
+                )
+    connection.execute(delete(ratings).where(ratings.c.paper_id == former))
 
 
 def _put(connection: Connection, profile: Profile) -> None:
