@@ -21,9 +21,9 @@ say "3. tldr: one sentence for each of the eight newest, quoted or checked"
 say "4. tag: the same eight, from a closed taxonomy"
 "$curator" --home "$home" tag --all --limit 8
 
-say "5. digest: the eight most upvoted papers of $week"
-"$curator" --home "$home" digest --week "$week" --limit 8 --format md,json --out "$home/digests"
-sed -n '1,40p' "$home/digests/digest-$week.md"
+say "5. digest: eight papers of $week, as a page, to edit, and as JSON"
+"$curator" --home "$home" digest --week "$week" --limit 8 --also 0 --format html,md,json --out "$home/digests"
+grep -v '^<!--' "$home/digests/digest-$week.md" | cat -s | sed -n '1,40p'
 
 say "6. ask: a question with an answer, and one without"
 "$curator" --home "$home" ask "How many trainable parameters does LoRA save on GPT-3?"
@@ -31,5 +31,5 @@ say "6. ask: a question with an answer, and one without"
 
 say "Done in $(($(date +%s) - started)) s. What is where:"
 "$curator" --home "$home" status
-printf '\nThe whole digest:  %s\n' "$home/digests/digest-$week.md"
+printf '\nThe whole digest:  %s\n' "$home/digests/digest-$week.html"
 printf 'Go on with:        %s --home %s chat\n' "$curator" "$home"

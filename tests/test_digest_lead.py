@@ -10,7 +10,7 @@ from digests import digest_of, empty_digest, example, paper
 from hypothesis import given
 from hypothesis import strategies as st
 
-from curator.digest.document import DigestSection, Trend
+from curator.digest.document import DigestSection, Trend, every_paper
 from curator.digest.lead import LONGEST_TITLE, lead_of
 
 
@@ -250,3 +250,10 @@ def test_every_number_can_be_recounted(
     for text in found[:2]:
         assert text.endswith(".") and not text.endswith("..")
         assert not re.search(r"\b1 (papers|weeks|sections)\b|\b1 of them are", text)
+
+
+def test_the_best_paper_is_named_wherever_it_stands() -> None:
+    document = example()
+    last = every_paper(document)[-1]
+    assert last["title"] in lead_of(document, (), [last["paper_id"]])[-1]["text"]
+    assert lead_of(document, (), ["p-gone"]) == lead_of(document)

@@ -113,7 +113,7 @@ def build_document(
         untagged=list(untagged),
         model=model,
     )
-    document["lead"] = lead_of(document, topics)
+    document["lead"] = lead_of(document, topics, best=[paper.id for paper in named])
     return document
 
 

@@ -35,7 +35,7 @@ MOST_FOLLOWED = 0.5
 TYPICAL = 0.001
 # bge's cosines of two papers are seldom below .5; from .75 on they are about much the same.
 ALIKE, SAME = 0.75, 0.95
-LIKENESS = 0.3  # what a paper loses that is the same as one that is taken
+LIKENESS = 0.1  # what a paper loses that is the same as one that is taken
 KIND = 0.8  # from this cosine on they are of one kind
 ENOUGH = 3  # of one kind, after which each more loses
 CROWDED = 0.1

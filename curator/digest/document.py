@@ -133,7 +133,8 @@ class DigestDocument(TypedDict):
     """``reader`` is whose it is (`ME` by default), ``zone`` the IANA time zone of its days ("":
     this machine's). ``chosen`` and the other counts stand once more in ``ledger``. ``untagged``
     are chosen papers that could not be tagged, so that their section is a guess. ``weeks`` and
-    ``sizes`` are what the trends' ``counts`` are of: labels, and how many tagged papers."""
+    ``sizes`` are what the trends' ``counts`` are of: labels, and how many papers (the tagged
+    ones, or all where less than half are tagged)."""
 
     version: Literal[2]
     reader: str

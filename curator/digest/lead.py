@@ -26,18 +26,23 @@ __all__ = ["lead_of"]
 LONGEST_TITLE = 300  # characters
 
 
-def lead_of(document: DigestDocument, top: Sequence[tuple[str, int]] = ()) -> list[Sentence]:
+def lead_of(
+    document: DigestDocument, top: Sequence[tuple[str, int]] = (), best: Sequence[str] = ()
+) -> list[Sentence]:
     """One to three sentences; of a period without papers one, which says so.
 
     Args:
         document: all of it but its lead.
         top: titles of the tags that most papers of the period have, and how many have each
             (`curator.digest.trends.top_topics`).
+        best: ids of its papers, the best first; by default as they stand.
     """
     if not document["seen"]:
         return [_counted(f"No papers came in {_when(document)}.")]
     found = [_counted(_came_in(document, top)), _counted(_moved(document))]
-    first = next((p for p in every_paper(document) if p["supported"] and p["tldr"].strip()), None)
+    place = {paper_id: at for at, paper_id in enumerate(best)}
+    papers = sorted(every_paper(document), key=lambda p: place.get(p["paper_id"], len(place)))
+    first = next((p for p in papers if p["supported"] and p["tldr"].strip()), None)
     return [*found, _first(first)] if first else found
 
 

@@ -96,7 +96,9 @@ def _candidates(
     for paper_id, given in own.items():
         for name in given:
             members.setdefault(name, []).append(paper_id)
-    dull = {facet.fallback for facet in taxonomy.facets} | {OTHER}
+    # What every paper has one of (a benchmark, a survey) is no topic.
+    kinds = {facet.name for facet in taxonomy.facets if facet.fallback}
+    dull = {tag.name for tag in taxonomy.tags if tag.facet in kinds} | {OTHER}
     # Where all papers of a tag have one below it, that says more.
     for name, those in members.items():
         dull |= {up for up in taxonomy.ancestors(name) if members[up] == those}
