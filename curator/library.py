@@ -12,14 +12,12 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from curator.batch import Outcome, run_batch
-from curator.catalog import AddReport, Filters, StoredTag, StoredTldr, Task
+from curator.catalog import Filters, StoredTag, StoredTldr, Task
 from curator.digest.document import ME
 from curator.errors import MissingError, ModelError, StorageError
-from curator.intake import SyncReport
 from curator.llm.metered import Budget, Usage
 from curator.paper import Paper
 from curator.settings import Settings
@@ -366,6 +364,7 @@ class Library(Shelf):
             NotFoundError: there is no such reader.
             ModelError: not one paper could be summarised.
             BudgetExhausted: before all was done; what was done is kept.
+            StorageError: somebody changed its edits while it was made.
         """
         from curator.digest.parts import digest_parts
         from graphs.context import DigestContext
@@ -373,7 +372,8 @@ class Library(Shelf):
 
         profile = self.catalog.readers.require(reader)
         self.tldr_writer, self.tagger  # noqa: B018 - not in each thread
-        stored = self.catalog.digests.edits(period.name, reader) if edits is None else edits
+        before = self.catalog.digests.edits(period.name, reader)
+        stored = before if edits is None else edits
         state: dict[str, Any] = {
             **asdict(period),
             "reader": reader,
@@ -384,7 +384,7 @@ class Library(Shelf):
         }
         context = DigestContext(**digest_parts(self, period, profile))
         document = self._run(graph, state, context, on_event)["document"]
-        self.catalog.digests.save(document, dict(stored) if stored else None)
+        self.catalog.digests.save(document, dict(stored) if stored else None, before=before)
         return document  # type: ignore[no-any-return]
 
     # ----------------------------------------------------------------- status
@@ -421,29 +421,6 @@ class Library(Shelf):
 
     def retry(self) -> dict[str, Any]:
         """Does again what failed; how much of it went well now, and how much did not."""
-        from curator.sources import is_address
+        from curator.retrying import retry
 
-        failed = {row["source"] for row in self.catalog.ledger.rejected()}
-        again = sorted(
-            name for name in failed if name != "-" and (is_address(name) or Path(name).is_file())
-        )
-        report = self.add(again) if again else AddReport()
-        feeds = [row.spec for row in self.catalog.feeds.all(subscribed=False) if row.error]
-        pulled = self.sync(feeds) if feeds else SyncReport()
-        done: dict[str, Any] = {
-            "sources": len(again),
-            "added": report.added,
-            "rejected": len(report.rejected),
-            "unusable": sum(not item.where for _, item in report.rejected),
-            "feeds": len(pulled.feeds),
-            "feeds_failed": len(pulled.failed),
-        }
-        failures = self.catalog.ledger.failures()
-        runs: dict[str, Callable[[Iterable[Paper]], Iterable[Outcome[Paper, Any]]]]
-        runs = {"tldr": self.tldr, "tag": self.tag}
-        for task, run in runs.items():
-            ids = [row["paper_id"] for row in failures if row["task"] == task]
-            outcomes = list(run(self.catalog.papers.get(ids).values())) if ids else []
-            bad = sum(outcome.error is not None for outcome in outcomes)
-            done[task] = {"done": len(outcomes) - bad, "failed": bad}
-        return done
+        return retry(self)

@@ -3,7 +3,7 @@
 ``python -m evals.digest_audit --home DIR --week W [--week W2 …] --out DIR`` makes the digests of
 these weeks in all forms, twice, and looks at what came out without the code that made it: sentences
 against the stored text, counts against the catalog, titles and links in every form. Exit status 1
-where anything is wrong.
+where anything is wrong, or there is nothing to look at.
 """
 
 from __future__ import annotations
@@ -56,6 +56,8 @@ class _Report:
     weeks: list[dict[str, Any]] = field(default_factory=list)
     nearest: dict[str, Nearest | None] = field(default_factory=dict)
     alike: int = 0
+    audited: int = 0
+    browser: bool = False
 
 
 # -------------------------------------------------------------------------- the making
@@ -138,7 +140,8 @@ def _audit(args: argparse.Namespace) -> _Report:
         for form in FILES:
             shown = form_faults(form, files[form], document)
             faults += [Fault("form", week, what) for what in shown]
-        if _chromium() and not args.no_browser:
+        report.browser = bool(_chromium()) and not args.no_browser
+        if report.browser:
             pages = {"html": files["html"].decode(), "eml": letter_page(files["eml"])}
             found = _access_faults(pages, args.out)
             faults += [Fault("access", f"{week} {place}", what) for place, what in found]
@@ -156,6 +159,7 @@ def _audit(args: argparse.Namespace) -> _Report:
     by_words, by_cosine, alike = nearest_of(summaries, vectors)
     report.nearest = {"words": by_words, "cosine": by_cosine}
     report.alike = len(alike)
+    report.audited = len(summaries)
     report.faults += [Fault("alike", "summaries", f"{a!r} and {b!r}") for a, b in alike]
     return report
 
@@ -189,7 +193,10 @@ def _printed(report: _Report) -> None:
         print(f"{count} {kind}: {KINDS[kind]}")
     for fault in report.faults:
         print(f"  {fault.kind}: {fault.where}: {fault.what}")
-    print("nothing is wrong" if not report.faults else f"{len(report.faults)} faults")
+    if not report.browser:
+        print("not tested in a browser: none was found or wanted")
+    wrong = f"{len(report.faults)} faults" if report.faults else "nothing is wrong"
+    print(wrong if report.audited else "there are no papers to audit")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -205,12 +212,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--json", action="store_true")
     args = parser.parse_args(argv)
     args.week = sorted(set(args.week))
+    try:
+        Catalogued(args.home)
+    except FileNotFoundError as error:  # else curator would make an empty library there
+        parser.error(str(error))
     report = _audit(args)
     if args.json:
         print(json.dumps(asdict(report), ensure_ascii=False, indent=2))
     else:
         _printed(report)
-    return bool(report.faults)
+    return bool(report.faults or not report.audited)
 
 
 if __name__ == "__main__":

@@ -196,12 +196,12 @@ def _paper_faults(where: str, found: list[Shown], document: DigestDocument) -> I
 
 def _plain_faults(text: str, document: DigestDocument) -> Iterator[str]:
     """Titles, links and summaries stand in the letter's plain text, in order."""
-    whole, at = squeeze(text), 0
+    whole, at = unquote(squeeze(text)), 0
     for paper in every_paper(document):
         title = clean(plain(clean(paper["title"])))[: _LONGEST - 1]
         for said in (title, paper["url"] or "", clean(plain(clean(paper["tldr"])))):
-            found = whole.find(said, at)
+            found = whole.find(unquote(said), at)
             if found < 0:
                 yield f"the letter's plain text does not show {said!r} in its place"
                 return
-            at = found + len(said)
+            at = found + len(unquote(said))

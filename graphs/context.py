@@ -119,8 +119,10 @@ class TldrStore(Protocol):
     def tldrs(self, paper_ids: Iterable[str]) -> dict[str, StoredTldr]: ...
 
 
-def _no_signals(papers: Sequence[Paper], pinned: Sequence[str], dropped: Sequence[str]) -> Signals:
-    return Signals(pinned=pinned, dropped=dropped)
+def _no_signals(
+    papers: Sequence[Paper], pinned: Sequence[str], dropped: Sequence[str], kept: Sequence[str]
+) -> Signals:
+    return Signals(pinned=pinned, dropped=dropped, kept=kept)
 
 
 def _unchecked(text: str, paper_id: str | None) -> Sentence:
@@ -135,9 +137,9 @@ class DigestContext:
     that a digest that is killed finds it again; ``workers`` of them run at once.
 
     ``signals`` says what the reader and the lists make of papers, given those that an editor
-    pinned and dropped; ``reasons`` why the first papers are chosen of the second; ``vectors`` are
-    by paper id; ``trends`` and ``topics`` are of a period. ``check`` judges an editor's sentence
-    about a paper. With ``tag_all`` the papers that are not chosen are tagged too.
+    pinned, dropped and worked on; ``reasons`` why the first papers are chosen of the second;
+    ``vectors`` are by paper id; ``trends`` and ``topics`` are of a period. ``check`` judges an
+    editor's sentence about a paper. With ``tag_all`` the papers that are not chosen are tagged too.
     """
 
     papers: PaperStore
@@ -149,7 +151,9 @@ class DigestContext:
     taxonomy: Taxonomy
     model: str
     workers: int = 1
-    signals: Callable[[Sequence[Paper], Sequence[str], Sequence[str]], Signals] = _no_signals
+    signals: Callable[[Sequence[Paper], Sequence[str], Sequence[str], Sequence[str]], Signals] = (
+        _no_signals
+    )
     reasons: Callable[[Sequence[Paper], Sequence[Paper], Signals], dict[str, list[Reason]]] = (
         lambda taken, week, signals: {}
     )

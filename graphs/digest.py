@@ -11,7 +11,14 @@ from curator.batch import run_batch
 from curator.digest.building import build_document
 from curator.digest.choosing import choose
 from curator.digest.document import Failure
-from curator.digest.edits import Edits, apply_edits, dropped_ids, pinned_ids
+from curator.digest.edits import (
+    Edits,
+    apply_edits,
+    dropped_ids,
+    explicitly_pinned,
+    pinned_ids,
+)
+from curator.digest.lead import lead_of
 from curator.digest.period import Period
 from curator.errors import ModelError
 from curator.paper import Paper
@@ -26,10 +33,10 @@ def choose_papers(state: DigestState, runtime: Runtime[DigestContext]) -> Digest
     context = runtime.context
     week = list(context.period_papers(state["since"], state["until"]))
     edits = cast("Edits | None", state.get("edits"))
-    pinned = pinned_ids(edits)
+    kept = pinned_ids(edits)
     known = {paper.id for paper in week}
-    week += context.papers.get(i for i in pinned if i not in known).values()
-    signals = context.signals(week, pinned, dropped_ids(edits))
+    week += context.papers.get(i for i in kept if i not in known).values()
+    signals = context.signals(week, explicitly_pinned(edits), dropped_ids(edits), kept)
     choice = choose(week, state["limit"], state.get("also", 0), signals)
     runtime.stream_writer({"event": "chosen", "seen": len(week), "chosen": len(choice.chosen)})
     taken = [*choice.chosen, *choice.notable]
@@ -92,6 +99,7 @@ def arrange(state: DigestState, runtime: Runtime[DigestContext]) -> DigestState:
     context = runtime.context
     ids = [*state["paper_ids"], *state["notable_ids"]]
     papers = context.papers.get(ids)
+    topics = list(context.topics(state["since"], state["until"]))
     lost = {failure["paper_id"] for failure in state["failed"]}
     document = build_document(
         Period(state["name"], state["since"], state["until"]),
@@ -108,18 +116,23 @@ def arrange(state: DigestState, runtime: Runtime[DigestContext]) -> DigestState:
         notable=[papers[i] for i in state["notable_ids"] if i in papers and i not in lost],
         left=cast("dict[str, Any]", state["left"]),
         why=state["why"],
-        pinned=pinned_ids(cast("Edits | None", state.get("edits"))),
+        pinned=explicitly_pinned(cast("Edits | None", state.get("edits"))),
         vectors=context.vectors(list(papers.values())),
         trends=context.trends(state["since"], state["until"]),
-        topics=context.topics(state["since"], state["until"]),
+        topics=topics,
     )
-    return {"document": cast("dict[str, Any]", document)}
+    return {"document": cast("dict[str, Any]", document), "topics": topics}
 
 
 def edit(state: DigestState, runtime: Runtime[DigestContext]) -> DigestState:
     """Does once more what an editor did to it. Their sentences are checked, never changed."""
     edits = cast("Edits | None", state.get("edits"))
-    edited = apply_edits(cast(Any, state["document"]), edits, runtime.context.check)
+    edited = apply_edits(
+        cast(Any, state["document"]),
+        edits,
+        runtime.context.check,
+        lambda document: lead_of(document, state["topics"], state["paper_ids"]),
+    )
     return {"document": cast("dict[str, Any]", edited)}
 
 

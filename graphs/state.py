@@ -109,6 +109,7 @@ class DigestState(TypedDict, total=False):
     every_id: list[str]
     left: dict[str, str]
     why: dict[str, list[Reason]]
+    topics: list[tuple[str, int]]
     untagged: list[Failure]
     failed: list[Failure]
     document: dict[str, Any]

@@ -19,6 +19,7 @@ from curator.digest.markdown import to_markdown
 from curator.digest.period import Period
 from curator.digest.trends import top_topics, trends_of
 from curator.taxonomy import Taxonomy, load_taxonomy
+from evals.digest_audit import main
 from evals.digest_checks import audit_document, nearest_of
 from evals.digest_forms import form_faults
 from evals.digest_recount import Catalogued, chance_of
@@ -32,7 +33,7 @@ tags:
 - {name: night-birds, facet: topic, description: Birds of the night.}
 - {name: small-boats, facet: topic, description: Boats., was: [dinghies]}
 """
-LANTERN = "See the glass lantern."
+LANTERN = "See, the glass lantern is what we study."
 # Title, abstract, the summary of it, and whether a model wrote that.
 PAPERS = [
     (r"Owls \& Bats: $O(n^2)$ <b>Hunts</b>",
@@ -58,7 +59,7 @@ def taxonomy(tmp_path: Path) -> Taxonomy:
 
 @pytest.fixture
 def stored(catalog: Catalog, taxonomy: Taxonomy, tmp_path: Path) -> Catalogued:
-    """Two weeks: before this one 40 papers of which two are on boats, then 40 of which 25
+    """Two weeks: before this one 40 papers of which two are on boats, then 40 of which 15
     say "glass lantern" and 25 are on boats, some by the tag's former name."""
     before = [record(f"Old study {n}", f"The thing {n} is a thing.", published="2026-11-11")
               for n in range(40)]  # fmt: skip
@@ -69,7 +70,7 @@ def stored(catalog: Catalog, taxonomy: Taxonomy, tmp_path: Path) -> Catalogued:
     ]  # fmt: skip
     now += [
         record(
-            f"New study {n}", f"What {n} does. {LANTERN if n > 14 else ''}", published="2026-11-17"
+            f"New study {n}", f"What {n} does. {LANTERN if n > 24 else ''}", published="2026-11-17"
         )
         for n in range(35)
     ]
@@ -363,5 +364,9 @@ def test_the_chance_of_a_change(counts: tuple[int, int, int, int], chance: float
 
 
 def test_a_folder_without_a_catalog(tmp_path: Path) -> None:
+    home = tmp_path / "nowhere"
     with pytest.raises(FileNotFoundError, match="has no catalog"):
-        Catalogued(tmp_path / "nowhere")
+        Catalogued(home)
+    with pytest.raises(SystemExit, match="2"):
+        main(["--home", str(home), "--week", "2026-W47", "--out", str(tmp_path / "out")])
+    assert not home.exists(), "none is made"

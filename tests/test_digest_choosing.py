@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 from curator.catalog import Catalog
 from curator.digest.choosing import Choice, Signals, choose, community, worth
 from curator.digest.document import DigestSection, Reason
+from curator.digest.period import Period
 from curator.digest.reader import ReaderView
 from curator.digest.reasons import reasons
 from curator.grounding import stems
@@ -103,6 +104,20 @@ def test_pinned_papers_are_chosen_whatever_else_is_said_of_them() -> None:
     assert ids(made.chosen) == ["p2", "p1", "p5"]
     assert ids(choose(papers, 1, 1, signals).chosen) == ["p2", "p1"]
     assert ids(choose(papers, 1, 1, signals).notable) == ["p5"]
+
+
+def test_what_an_editor_worked_on_stays_and_moves_no_other() -> None:
+    papers = [numbered(n, upvotes=100 - n) for n in range(1, 12)]
+    before = choose(papers, 4, 2, Signals())
+    assert ids(before.chosen) == ["p1", "p2", "p3", "p4"]
+    same = choose(papers, 4, 2, Signals(kept=("p2", "p6")))
+    assert same == before
+    made = choose(papers, 4, 2, Signals(kept=("p9",), shown={"p9": "2026-W46"}))
+    assert ids(made.chosen) == ["p1", "p2", "p3", "p9"]
+    assert ids(made.notable) == ["p4", "p5"]
+    assert "p9" not in made.left and made.left["p6"] == "not_chosen"
+    few = choose(papers[:2], 4, 2, Signals(kept=("p2",), dropped={"p1"}))
+    assert ids(few.chosen) == ["p2"]
 
 
 def test_one_busy_topic_does_not_fill_the_list() -> None:
@@ -263,7 +278,8 @@ def shelf(tmp_path: Path) -> Shelf:
 
 
 def view(shelf: Shelf) -> ReaderView:
-    return ReaderView(cast(Any, shelf), shelf.catalog.readers.require(), "2026-W47", "2026-11-16")
+    week = Period("2026-W47", "2026-11-16", "2026-11-22")
+    return ReaderView(cast(Any, shelf), shelf.catalog.readers.require(), week)
 
 
 def test_orders_in_an_abstract_lift_no_paper(shelf: Shelf) -> None:

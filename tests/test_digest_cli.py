@@ -212,6 +212,53 @@ def test_fresh_forgets_the_edits(week: Desk) -> None:
     assert week.files("--limit", "4", "--also", "0", "--fresh") == before
 
 
+def noted(document: dict[str, Any], paper_id: str) -> list[str]:
+    entries = [*(p for s in document["sections"] for p in s["papers"]), *document["notable"]]
+    (entry,) = (p for p in entries if p["paper_id"] == paper_id)
+    return [note["text"] for note in entry["notes"]]
+
+
+def test_what_the_review_and_the_file_say_of_one_paper_is_both_kept(week: Desk) -> None:
+    before = week.files("--limit", "4", "--also", "0")
+    first = ids(json.loads(before["json"]))[0]
+    done = curator("digest", "review", "2026-W47", env=week.env, stdin="n Noted there.\nq\n")
+    assert done.code == 0, done.err
+    file = week.out / "digest-2026-W47.md"
+    block = re.search(rf"<!-- paper {first} .*?(?=<!-- )", before["md"], re.S)
+    assert block
+    file.write_text(before["md"].replace(block.group(), block.group() + "Noted here.\n\n"))
+    after = week.files("--limit", "4", "--also", "0")
+    assert sorted(noted(json.loads(after["json"]), first)) == ["Noted here.", "Noted there."]
+    assert ids(json.loads(after["json"])) == ids(json.loads(before["json"])), "no other moves"
+    assert week.files("--limit", "4", "--also", "0") == after
+
+
+def test_what_is_saved_while_it_is_made_is_kept(week: Desk, server: BatchServer) -> None:
+    week.files("--limit", "4", "--also", "0")
+    week.add(row(21, upvotes=700, title="A new paper", abstract="Lichen grows late on walls."))
+    file = week.out / "digest-2026-W47.md"
+
+    def save_and_draft(body: dict[str, Any]) -> str:
+        file.write_text(file.read_text().replace("## ", "## My own ", 1))
+        return draft(body)
+
+    server.answer = save_and_draft
+    done = week.digest("--limit", "4", "--also", "0", "--out", week.out)
+    assert done.code == 0 and "changed while" in done.err
+    assert "## My own " in file.with_name(file.name + ".bak").read_text()
+
+
+def test_fresh_keeps_what_it_forgets(week: Desk) -> None:
+    week.files("--limit", "2", "--also", "0")
+    done = curator("digest", "review", "2026-W47", env=week.env, stdin="n A note.\nq\n")
+    assert done.code == 0, done.err
+    refused = week.digest("--fresh")
+    assert refused.code == 2 and "--out" in refused.err
+    other = week.folder / "other"
+    assert week.digest("--fresh", "--out", other).code == 0
+    assert "A note." in (other / "digest-2026-W47.edits.json").read_text()
+
+
 # -------------------------------------------------------------------------------- readers
 
 
@@ -236,6 +283,17 @@ def test_two_readers_get_what_each_of_them_follows(week: Desk) -> None:
     why = [r["text"] for s in hers["sections"] for p in s["papers"] for r in p["why"]]
     assert "by Ada Núñez, whom you follow" in why
     assert week.run("status", "--json").json["digests"] == ["jane/2026-W47", "2026-W47"]
+
+
+def test_one_readers_file_stops_no_other(week: Desk) -> None:
+    assert week.run("profile", "set", "--reader", "bob", "--text", "owls").code == 0
+    args = ("--all-readers", "--out", week.out, "--limit", "2", "--also", "0")
+    assert week.digest(*args).code == 0
+    (week.out / "digest-bob-2026-W47.md").write_text("<<<<<<< HEAD\nmine\n")
+    (week.out / "digest-2026-W47.md").unlink()
+    done = week.digest(*args)
+    assert done.code == 1 and "bob" in done.err and "digest-bob-2026-W47.md" in done.err
+    assert (week.out / "digest-2026-W47.md").exists()
 
 
 def test_what_was_liked_decides(week: Desk) -> None:

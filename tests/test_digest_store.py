@@ -12,6 +12,7 @@ from fakes import add, record
 from curator.catalog import Catalog
 from curator.catalog.migrations import MIGRATIONS
 from curator.digest.document import DigestSection, every_paper, slug
+from curator.errors import StorageError
 
 
 @pytest.fixture
@@ -30,6 +31,17 @@ def test_a_digest_is_replaced_under_its_name_and_its_edits_stay(catalog: Catalog
     assert catalog.digests.edits("2026-W47") == {}
     assert not catalog.digests.save_edits("2026-W48", {})
     assert catalog.digests.get("2026-W48") is None
+
+
+def test_what_somebody_did_meanwhile_is_not_overwritten(catalog: Catalog) -> None:
+    catalog.digests.save(empty_digest(), {"n": 1}, before=None)
+    catalog.digests.save_edits("2026-W47", {"n": 2})
+    with pytest.raises(StorageError, match="while it was made"):
+        catalog.digests.save(example(), {"n": 3}, before={"n": 1})
+    assert catalog.digests.get("2026-W47") == empty_digest()
+    assert catalog.digests.edits("2026-W47") == {"n": 2}
+    catalog.digests.save(example(), {"n": 3}, before={"n": 2})
+    assert catalog.digests.edits("2026-W47") == {"n": 3}
 
 
 def test_each_reader_has_their_own(catalog: Catalog) -> None:
@@ -55,7 +67,8 @@ def test_what_was_shown_before(catalog: Catalog) -> None:
     catalog.digests.save(digest_of([old], reader="jane"))
     assert catalog.digests.shown() == {one: "2026-W46", other: "2026-W46"}
     assert catalog.digests.shown(but="2026-W46") == {}
-    assert catalog.digests.shown(before="2026-11-09") == {}
+    assert catalog.digests.shown(before=("2026-11-09", "2026-11-15")) == {}
+    assert set(catalog.digests.shown(before=("2026-11-09", "2026-11-16"))) == {one, other}
     assert catalog.digests.shown("jane") == {one: "2026-W47"}
     add(catalog, record("Owls", arxiv_id="2401.00001", doi="10.1234/owls"))
     (left,) = catalog.papers.select()

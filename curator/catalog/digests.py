@@ -10,8 +10,11 @@ from sqlalchemy.dialects.sqlite import insert
 from curator.catalog.schema import aliases, digests, now
 from curator.catalog.store import Store
 from curator.digest.document import ME, DigestDocument, every_paper
+from curator.errors import StorageError
 
 __all__ = ["Digests"]
+
+ANYTHING = object()
 
 
 class Digests:
@@ -20,9 +23,19 @@ class Digests:
     def __init__(self, store: Store) -> None:
         self._store = store
 
-    def save(self, document: DigestDocument, edits: dict[str, Any] | None = None) -> None:
+    def save(
+        self,
+        document: DigestDocument,
+        edits: dict[str, Any] | None = None,
+        before: dict[str, Any] | object | None = ANYTHING,
+    ) -> None:
         """Stores a digest in place of the one of that reader and name, and its edits with it
-        (None: those that are stored stay)."""
+        (None: those that are stored stay). ``before``: the edits that were stored when the
+        making of it began.
+
+        Raises:
+            StorageError: others are stored now; nothing is changed.
+        """
         values: dict[str, Any] = {
             "since": document["since"],
             "until": document["until"],
@@ -33,6 +46,14 @@ class Digests:
             values["edits"] = edits
         key = {"reader": document["reader"], "name": document["name"]}
         with self._store.write() as connection:
+            mine = (digests.c.reader == key["reader"], digests.c.name == key["name"])
+            stored = connection.execute(select(digests.c.edits).where(*mine)).scalar()
+            if before is not ANYTHING and stored != before:
+                raise StorageError(
+                    "Somebody changed this digest while it was made; what they did is kept.",
+                    remedy="Run the command again: it makes it with their changes.",
+                    retryable=True,
+                )
             connection.execute(
                 insert(digests)
                 .values(**key, **values)
@@ -79,13 +100,16 @@ class Digests:
         with self._store.read() as connection:
             return [cast(DigestDocument, row) for row in connection.execute(query).scalars()]
 
-    def shown(self, reader: str = ME, *, but: str = "", before: str = "9999") -> dict[str, str]:
-        """``{paper id: digest}`` for the papers that a reader's digests of days before an ISO day
-        have shown, without those of the digest named ``but``. A paper that was joined to another
-        since counts as that one."""
+    def shown(
+        self, reader: str = ME, *, but: str = "", before: tuple[str, str] = ("9999", "")
+    ) -> dict[str, str]:
+        """``{paper id: digest}`` for the papers that a reader's earlier digests have shown,
+        without those of the digest named ``but``. Earlier are those that begin before the first
+        of the two ISO days, or on it and end before the second. A paper that was joined to
+        another since counts as that one."""
         found: dict[str, str] = {}
         for document in self.documents(reader):
-            if document["name"] != but and document["since"] < before:
+            if document["name"] != but and (document["since"], document.get("until", "")) < before:
                 for paper in every_paper(_whole(document)):
                     found.setdefault(paper["paper_id"], document["name"])
         heirs = select(aliases.c.alias, aliases.c.paper_id)

@@ -127,14 +127,15 @@ def digest(
         readers = library.catalog.readers
         profiles = readers.all() if everyone else [readers.require(reader)]
         compose = _composer(library, profiles, templates) if send else None
-        documents = [_make(library, profile, wish, why) for profile in profiles]
+        made, failed = _make_all(library, profiles, wish, why)
+        documents = [document for document, _ in made]
         if as_json:
             put_json(documents if everyone else documents[0])
         elif out is None and not send:
             put(_text(library, documents[0], chosen[0], wish).rstrip("\n"))
-        failed = any(d["failed"] or d["untagged"] for d in documents)
+        failed |= any(d["failed"] or d["untagged"] for d in documents)
         if compose is not None:
-            failed |= _send(library, documents, profiles, compose, again=again, empty=empty)
+            failed |= _send(library, made, compose, again=again, empty=empty)
     if failed:
         raise typer.Exit(1)
 
@@ -155,6 +156,24 @@ def _formats(given: str) -> tuple[str, ...]:
 # ------------------------------------------------------------------------------- making
 
 
+def _make_all(
+    library: Library, profiles: list[Profile], wish: _Wish, why: bool
+) -> tuple[list[tuple[DigestDocument, Profile]], bool]:
+    """The digests, and whether one of several could not be made: that stops no other."""
+    from curator.errors import BudgetExhausted, CuratorError, MissingError
+
+    made, failed = [], False
+    for profile in profiles:
+        try:
+            made.append((_make(library, profile, wish, why), profile))
+        except CuratorError as error:
+            if len(profiles) == 1 or isinstance(error, BudgetExhausted | MissingError):
+                raise
+            note(f"Failed: {profile.name}: {error}")
+            failed = True
+    return made, failed
+
+
 def _make(library: Library, profile: Profile, wish: _Wish, why: bool) -> DigestDocument:
     """Makes, stores and writes the digest of one reader."""
     from curator.digest.edits import no_edits
@@ -162,11 +181,15 @@ def _make(library: Library, profile: Profile, wish: _Wish, why: bool) -> DigestD
     period = wish.period(profile)
     file = _file(wish.out, profile.name, period.name, "md") if wish.out else None
     edits: Edits | None = no_edits() if wish.fresh else None
-    if file is not None and file.exists():
+    was = _bytes(file)
+    if file is not None and was is not None:
         if wish.fresh:
             _keep(file)
+            was = None
         else:
-            edits = _edits(library, file, period.name, profile.name)
+            edits = _edits(library, file, was, period.name, profile.name)
+    elif wish.fresh and (stored := library.catalog.digests.edits(period.name, profile.name)):
+        _keep_edits(file, stored)
 
     def on_event(event: dict[str, Any]) -> None:
         if event["event"] in {"tagged", "summarised"}:
@@ -189,6 +212,9 @@ def _make(library: Library, profile: Profile, wish: _Wish, why: bool) -> DigestD
 
         for name in wish.formats:
             path = _file(wish.out, profile.name, period.name, FORMATS[name])
+            if name == "md" and _bytes(path) != was:
+                _keep(path)
+                note("It was changed while the digest was made. Put it back to keep that.")
             write_whole(path, _text(library, document, name, wish))
             note(f"Written: {path}")
     _tell(document, why)
@@ -203,7 +229,26 @@ def _file(out: Path, reader: str, name: str, ending: str) -> Path:
     return out / (f"digests{whose}.atom" if ending == "atom" else f"digest{whose}-{name}.{ending}")
 
 
-def _edits(library: Library, file: Path, name: str, reader: str) -> Edits:
+def _bytes(file: Path | None) -> bytes | None:
+    """What a file has; None if it is not there.
+
+    Raises:
+        InputError: it cannot be read.
+    """
+    from curator.errors import InputError
+
+    try:
+        return file.read_bytes() if file is not None else None
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise InputError(
+            f"{str(file)!r} cannot be read: {error}.",
+            remedy="Make it readable, or choose another folder.",
+        ) from error
+
+
+def _edits(library: Library, file: Path, data: bytes, name: str, reader: str) -> Edits:
     """What an editor did to the file, besides what they did before.
 
     Raises:
@@ -212,7 +257,7 @@ def _edits(library: Library, file: Path, name: str, reader: str) -> Edits:
     from typing import cast
 
     from curator.checking import decode_draft
-    from curator.digest.edits import merge_edits
+    from curator.digest.edits import merge_edits, unseen
     from curator.digest.reading import read_edits
     from curator.errors import InputError
 
@@ -223,16 +268,15 @@ def _edits(library: Library, file: Path, name: str, reader: str) -> Edits:
             remedy="Choose another folder, or --fresh: the file is then kept as .bak.",
         )
     try:
-        text = decode_draft(file.read_bytes(), str(file))
-    except OSError as error:
-        raise InputError(
-            f"{str(file)!r} cannot be read: {error}.",
-            remedy="Make it readable, or use --fresh: it is then kept as .bak.",
-        ) from error
-    found, warnings = read_edits(text, before)
-    for warning in warnings:
+        found, warnings = read_edits(decode_draft(data, str(file)), before)
+    except InputError as error:
+        message = error.message if str(file) in error.message else f"{file}: {error.message}"
+        raise InputError(message, remedy=error.remedy) from error
+    stored = cast("Edits | None", library.catalog.digests.edits(name, reader))
+    found, more = unseen(stored, found, before)
+    for warning in [*warnings, *more]:
         note(f"{file.name}: {warning}")
-    return merge_edits(cast("Edits | None", library.catalog.digests.edits(name, reader)), found)
+    return merge_edits(stored, found)
 
 
 def _keep(file: Path) -> None:
@@ -246,6 +290,27 @@ def _keep(file: Path) -> None:
         file.rename(aside)
     except OSError as error:
         raise StorageError(f"{str(file)!r} cannot be set aside: {error}.") from error
+    note(f"Kept as {aside}")
+
+
+def _keep_edits(file: Path | None, edits: dict[str, Any]) -> None:
+    """Writes an editor's changes aside, where no file has them.
+
+    Raises:
+        UsageError: there is no folder for it.
+    """
+    import json
+
+    from curator.cli.files import write_whole
+    from curator.errors import UsageError
+
+    if file is None:
+        raise UsageError(
+            "--fresh would lose what was changed in this digest.",
+            remedy="Add --out DIR: the changes are then kept there.",
+        )
+    aside = file.with_name(f"{file.stem}.edits.json")
+    write_whole(aside, json.dumps(edits, ensure_ascii=False, indent=2) + "\n")
     note(f"Kept as {aside}")
 
 
@@ -263,7 +328,7 @@ def _text(library: Library, document: DigestDocument, name: str, wish: _Wish) ->
     if name == "atom":
         stored = library.catalog.digests.documents(document["reader"])
         whole = [one for one in stored if one.get("version") == 2]
-        return formats.to_atom(whole[-IN_FEED:]).decode()
+        return formats.to_atom(whole[-IN_FEED:], templates=wish.templates).decode()
     settings, whose = library.settings, document["reader"]
     address = library.catalog.readers.require(whose).address
     return formats.email_bytes(
@@ -343,8 +408,7 @@ def _mail_settings(library: Library) -> Any:
 
 def _send(
     library: Library,
-    documents: list[DigestDocument],
-    profiles: list[Profile],
+    made: list[tuple[DigestDocument, Profile]],
     compose: Callable[[DigestDocument, Profile], EmailMessage],
     *,
     again: bool,
@@ -360,8 +424,13 @@ def _send(
         if result.remedy:
             note(f"  {result.remedy}")
 
+    if len(made) > 1:  # readers without an address get theirs as files
+        for _, profile in made:
+            if not profile.address:
+                note(f"not sent: {profile.name}: has no address")
+        made = [one for one in made if one[1].address]
     report = send_all(
-        list(zip(documents, profiles, strict=True)),
+        made,
         compose,
         library.catalog.deliveries,
         Mailer(_mail_settings(library)),

@@ -45,7 +45,8 @@ CROWDED = 0.1
 class Signals:
     """What is known of the candidates, by paper id. ``interest``: 0 to 1; ``follows``: what the
     reader follows that they match; ``sources``: how many lists showed them; ``vectors``: of
-    length 1; ``shown``: the digest that had them before. Pinned ones are always chosen."""
+    length 1; ``shown``: the digest that had them before. ``pinned`` ones are always chosen, and
+    ``kept`` ones, which an editor worked on, are always there and move no other."""
 
     interest: Mapping[str, float] = field(default_factory=dict)
     follows: Mapping[str, Sequence[Reason]] = field(default_factory=dict)
@@ -54,6 +55,7 @@ class Signals:
     shown: Mapping[str, str] = field(default_factory=dict)
     disliked: Collection[str] = ()
     pinned: Collection[str] = ()
+    kept: Collection[str] = ()
     dropped: Collection[str] = ()
 
 
@@ -77,7 +79,8 @@ def choose(candidates: Sequence[Paper], limit: int, also: int, signals: Signals)
     left: dict[str, Left] = {}
     open_: list[Paper] = []
     for paper in candidates:
-        if paper.id not in signals.pinned and (reason := _passed_over(paper, signals)):
+        asked = paper.id in signals.pinned or paper.id in signals.kept
+        if not asked and (reason := _passed_over(paper, signals)):
             left[paper.id] = reason
         else:
             open_.append(paper)
@@ -88,15 +91,29 @@ def choose(candidates: Sequence[Paper], limit: int, also: int, signals: Signals)
     open_.sort(key=lambda paper: -value[paper.id])
     pinned = [paper for paper in open_ if paper.id in signals.pinned]
     others = [paper for paper in open_ if paper.id not in signals.pinned]
-    wanted = max(limit, len(pinned)) + also
-    taken, silent = _unlike(pinned, others, value, signals.vectors, wanted)
-    chosen = taken[: max(limit, len(pinned))]
+    many = max(limit, len(pinned))
+    taken, silent = _unlike(pinned, others, value, signals.vectors, many + also)
+    _stays(taken, [paper for paper in others if paper.id in signals.kept], many, many + also)
+    silent -= {paper.id for paper in taken}
+    chosen = taken[:many]
     notable = taken[len(chosen) :]
     among = {paper.id for paper in taken}
     for paper in open_:
         if paper.id not in among:
             left[paper.id] = "no_abstract" if paper.id in silent else "not_chosen"
     return Choice(tuple(chosen), tuple(notable), left)
+
+
+def _stays(taken: list[Paper], kept: Sequence[Paper], many: int, wanted: int) -> None:
+    """Puts what is to stay in the last places of other papers, where it is not taken already."""
+    there, staying = {paper.id for paper in taken}, {paper.id for paper in kept}
+    for paper in kept:
+        if paper.id in there:
+            continue
+        free = [at for at, one in enumerate(taken) if one.id not in staying]
+        if len(taken) >= wanted and free:
+            del taken[free[-1]]
+        taken.insert(min(many - 1, len(taken)), paper)
 
 
 def _passed_over(paper: Paper, signals: Signals) -> Left | None:

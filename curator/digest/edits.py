@@ -29,16 +29,20 @@ __all__ = [
     "Check",
     "Edits",
     "LeadEdit",
+    "MakesLead",
     "Move",
     "apply_edits",
     "dropped_ids",
+    "explicitly_pinned",
     "merge_edits",
     "no_edits",
     "of_section",
     "pinned_ids",
+    "unseen",
 ]
 
 Check = Callable[[str, str | None], Sentence]
+MakesLead = Callable[[DigestDocument], list[Sentence]]
 
 NOTABLE = "+notable"  # stands for a section's tag where the notable papers are meant
 OWN = "own:"  # begins the tags of sections that an editor made
@@ -111,6 +115,14 @@ def pinned_ids(edits: Edits | None) -> list[str]:
     return sorted(kept - set(dropped_ids(edits)))
 
 
+def explicitly_pinned(edits: Edits | None) -> list[str]:
+    """The papers that an editor said to keep, in so many words."""
+    dropped = set(dropped_ids(edits))
+    return (
+        sorted(p for p, yes in edits["pinned"].items() if yes and p not in dropped) if edits else []
+    )
+
+
 def dropped_ids(edits: Edits | None) -> list[str]:
     """The papers that an editor wants left out, in order."""
     return sorted(p for p, yes in edits["dropped"].items() if yes) if edits else []
@@ -139,6 +151,36 @@ def merge_edits(stored: Edits | None, read: Edits) -> Edits:
     merged["sections"] = list(read["sections"] or merged["sections"])
     merged["moves"] = [*_still_needed(merged["moves"], read["moves"]), *read["moves"]]
     return merged
+
+
+def unseen(stored: Edits | None, read: Edits, written: DigestDocument) -> tuple[Edits, list[str]]:
+    """``read`` once more, with what ``stored`` got after the file had been ``written`` and the
+    person at the file therefore could not see; and warnings. Notes are added; of two different
+    summaries that of the file holds, and the other one becomes a note."""
+    made = copy.deepcopy(read)
+    warnings: list[str] = []
+    if not stored:
+        return made, warnings
+    shown = _shown_notes(written)
+    tldrs = {paper["paper_id"]: paper["tldr"] for paper in every_paper(written)}
+    for place, texts in stored["notes"].items():
+        if place in made["notes"]:
+            had = {same(text) for text in [*shown.get(place, []), *made["notes"][place]]}
+            made["notes"][place] += [text for text in texts if same(text) not in had]
+    for paper, text in stored["tldrs"].items():
+        mine = made["tldrs"].get(paper)
+        if text and mine and not _twin(text, mine) and not _twin(text, tldrs.get(paper, text)):
+            before = made["notes"].get(paper, stored["notes"].get(paper, []))
+            made["notes"][paper] = [*before, text]
+            warnings.append(f"{paper} has two new summaries; the other one is now a note: {text}")
+    return made, warnings
+
+
+def _shown_notes(document: DigestDocument) -> dict[str, list[str]]:
+    found = {"": document["notes"]}
+    found |= {of_section(section["tag"]): section["notes"] for section in document["sections"]}
+    found |= {paper["paper_id"]: paper["notes"] for paper in every_paper(document)}
+    return {place: [note["text"] for note in notes] for place, notes in found.items()}
 
 
 def _merged_lead(stored: list[LeadEdit], read: list[LeadEdit]) -> list[LeadEdit]:
@@ -172,9 +214,12 @@ def _still_needed(moves: list[Move], later: list[Move]) -> list[Move]:
 # --------------------------------------------------------------------------- applying
 
 
-def apply_edits(document: DigestDocument, edits: Edits | None, check: Check) -> DigestDocument:
+def apply_edits(
+    document: DigestDocument, edits: Edits | None, check: Check, lead: MakesLead | None = None
+) -> DigestDocument:
     """A new document with the edits done; ``check`` says what is found of an editor's text in the
-    paper of that id (None: of no paper in particular). Texts are marked, never changed.
+    paper of that id (None: of no paper in particular). Texts are marked, never changed. ``lead``
+    makes the lead anew, since what it counts may have changed.
 
     What belongs to papers or sections that are not there waits in the edits, but notes of a
     section that is gone stand below the title. Moved papers take their places among those that
@@ -183,7 +228,6 @@ def apply_edits(document: DigestDocument, edits: Edits | None, check: Check) -> 
     made = copy.deepcopy(document)
     if not edits:
         return made
-    _lead(made, edits["lead"], check)
     _arrange(made, edits)
     for paper in every_paper(made):
         _edit_paper(paper, edits, check)
@@ -200,6 +244,9 @@ def apply_edits(document: DigestDocument, edits: Edits | None, check: Check) -> 
         if place.startswith("section:") and place.removeprefix("section:") not in tags:
             made["notes"] += [check(text, None) for text in texts if same(text) not in known]
     _count(made, document)
+    if lead is not None:
+        made["lead"] = lead(made)
+    _lead(made, edits["lead"], check)
     return made
 
 

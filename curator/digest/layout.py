@@ -195,7 +195,8 @@ def _meant(anchor: Anchor, heading: Para, known: Known, anchored: set[tuple[str,
     paper = known.papers.get(heading.key)
     if anchor.kind != "paper" or paper in (None, anchor.name) or ("paper", paper) in anchored:
         return anchor
-    if anchor.prints and heading.print == anchor.prints[0]:
+    unknown = anchor.name not in known.papers.values()  # a letter of it was changed
+    if anchor.prints and heading.print == anchor.prints[0] and not unknown:
         return anchor
     return Anchor("paper", paper, line=anchor.line)
 

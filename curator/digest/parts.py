@@ -39,7 +39,7 @@ class DigestLibrary(ReaderParts, Protocol):
 def digest_parts(library: DigestLibrary, period: Period, profile: Profile) -> dict[str, Any]:
     """The fields of ``graphs.context.DigestContext`` for one reader's digest of a period."""
     catalog, taxonomy = library.catalog, library.taxonomy
-    view = ReaderView(library, profile, period.name, period.since)
+    view = ReaderView(library, profile, period)
     desk = HumanCheck(
         lambda paper_id: catalog.papers.get([paper_id]).get(paper_id),
         library.grounder,

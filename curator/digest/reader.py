@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from curator.bibliographies import Taught, taught
 from curator.digest.choosing import Signals, worth
 from curator.digest.document import Reason
+from curator.digest.period import Period
 from curator.digest.reasons import reasons
 from curator.grounding import stems
 from curator.injections import injected, stated
@@ -44,13 +45,13 @@ class ReaderParts(Parts, Protocol):
 
 
 class ReaderView:
-    """Looks at papers with one reader's eyes. ``digest`` is the name of the digest that is made,
-    ``since`` its first day (an ISO day): what digests of earlier days showed is known."""
+    """Looks at papers with one reader's eyes. ``period`` are the days of the digest that is made:
+    what earlier ones showed is known."""
 
-    def __init__(self, library: ReaderParts, profile: Profile, digest: str, since: str) -> None:
+    def __init__(self, library: ReaderParts, profile: Profile, period: Period) -> None:
         self._library = library
         self._profile = profile
-        self._digest, self._since = digest, since
+        self._period = period
         self._kept: dict[str, NDArray[np.floating[Any]]] = {}
         self._interest: Interest | None = None
 
@@ -79,7 +80,11 @@ class ReaderView:
         self._kept.update(zip((paper.id for paper in papers), made, strict=True))
 
     def signals(
-        self, papers: Sequence[Paper], pinned: Sequence[str], dropped: Sequence[str]
+        self,
+        papers: Sequence[Paper],
+        pinned: Sequence[str],
+        dropped: Sequence[str],
+        kept: Sequence[str] = (),
     ) -> Signals:
         """What is known of the papers of a period."""
         library, name = self._library, self._profile.name
@@ -95,10 +100,13 @@ class ReaderView:
             follows=matches(library, self._profile, ids),
             sources=library.catalog.records.lists(ids),
             vectors=vectors,
-            shown=library.catalog.digests.shown(name, but=self._digest, before=self._since),
+            shown=library.catalog.digests.shown(
+                name, but=self._period.name, before=(self._period.since, self._period.until)
+            ),
             disliked={paper.id for paper in self._taught.disliked},
             pinned=tuple(pinned),
             dropped=tuple(dropped),
+            kept=tuple(kept),
         )
         return self._without_orders(papers, found)
 

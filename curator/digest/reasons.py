@@ -69,6 +69,8 @@ def _interests(
     said: Collection[str],
     wrote: bool,
 ) -> list[Reason]:
+    if paper.id in liked:
+        return [Reason(kind="interest", text="you liked it", paper_ids=[])]
     (score,) = interest.scores([paper])
     if score < LIKELY:
         return []
