@@ -7,6 +7,7 @@ A check by rules, cheap and without a model, for sentences that stay close to th
 - each of its numbers, with its unit, stands in the source,
 - each of its names (capitals, digits inside words) stands in the source or its title,
 - it neither adds nor drops a negation, and turns no comparison round,
+- it does not say of a thing that it is what the source says it has,
 - it has just the source's bounds and reserve (up to, only, may, if), and the source neither
   asks nor speaks of what others believe, refute or did before,
 - all of its content words are in the source, in the source's order: it only leaves out.
@@ -67,6 +68,8 @@ _OPPOSITES = [
     ("outperform", "underperform"), ("supervised", "unsupervised"), ("positive", "negative"),
     ("easy", "hard"), ("open", "closed"), ("online", "offline"), ("static", "dynamic"),
 ]  # fmt: skip
+_IS_A = re.compile(r"\b(?:is|are|was|were)\s+(?:an?|the)\s+([\w-]+(?:\s+[\w-]+)?)", re.I)
+_OWNER = r"(?:its|their|his|her|[\w-]+['’]s)"
 # So much of a claim's content is in a sentence that speaks of the same thing.
 _SAME_THING = 0.6
 _COMPARES = frozenset(["outperform", "beat", "surpass", "exceed"])
@@ -104,7 +107,7 @@ class RuleGrounder:
     """The rules above."""
 
     # Part of the recipe of what was checked; to be raised when the rules change.
-    name = "rules 7"
+    name = "rules 8"
 
     def check(self, claim: str, sources: Sequence[str], title: str = "") -> Verdict:
         """``sources`` are sentences of one or more papers, ``title`` adds their names."""
@@ -156,6 +159,7 @@ def _compare(claim: str, source: str, title: str) -> Verdict:
         or _listed("the source does not name", names_missing(claim, names_from))
         or reversed_
         or left_out(claim, source, alignment)
+        or _is_for_has(claim, source)
         or _listed("not in the source:", lacking[:5])
         or ("it says nothing of the source" if not rest else "")
         or ("" if alignment.in_order else "its words stand in another order there")
@@ -200,6 +204,20 @@ def turned(claim: str, source: str) -> str:
         if both != sorted(both, key=theirs.index):
             return "its figures stand in another order in the source"
     return _swapped(claim, source)
+
+
+def _is_for_has(claim: str, source: str) -> str:
+    """What the claim calls a thing that the source only says it has: "BLIP is a mixture of ..."
+    where the source begins "Its mixture of ..."; for people, empty if nothing."""
+    said, stored = plain(claim), plain(source)
+    for match in _IS_A.finditer(said):
+        phrase = r"\s+".join(map(re.escape, match.group(1).split()))
+        owned = re.search(rf"(?:^|[.;:]\s+|,\s+and\s+){_OWNER}\s+{phrase}\b", stored, re.I)
+        if owned and not re.search(
+            rf"\b(?:is|are|was|were|as)\s+(?:an?|the)\s+{phrase}\b", stored, re.I
+        ):
+            return f"the source says {owned.group().strip(' .;:,')!r}, not that it is one"
+    return ""
 
 
 def _swapped(claim: str, source: str) -> str:

@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 __all__ = ["MAX_WORDS", "Chooses", "TldrDraft", "TldrWriter"]
 
 # To be raised when the way a TLDR is made changes.
-RECIPE = "tldr 7"
+RECIPE = "tldr 8"
 
 
 class TldrDraft(BaseModel):

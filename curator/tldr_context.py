@@ -61,6 +61,12 @@ _DANGLING = tuple(
         r"\b(?:both|all|the two) (?:of (?:them|these)|issues|problems|challenges|questions)\b|"
         r"^we \w+ the (?:problem|issue|shortfall|gap|difficulty|limitation|challenge)s?\b"
         r"(?! (?:of|in which|where|that|between|to|with)\b)",
+        r"\b(?:aforementioned|above-mentioned|aforesaid|mentioned above)\b|"
+        r"^(?:we|the authors) \w+ (?:\w+ing|to \w+) (?:this|these|that|those|it|them)\b|"
+        r"^\w+ing (?:it|them|these|those)\b",
+        # Where it lies, and not what it is.
+        r"\b(?:is|are|will be) (?:(?:now|publicly|freely|also|made|openly) )*available "
+        r"(?:here\b|online\b|(?:at|on|from|under) (?:\S+\.\w|\S*:/|this |our |the (?:project|link)))",
         # Joined to what went before, or in contrast with it.
         r"^(?:however|but|yet|still|and|or|so|thus|hence|therefore|then|consequently|accordingly|"
         r"furthermore|moreover|additionally|besides|also|likewise|similarly|meanwhile|otherwise|"

@@ -248,6 +248,9 @@ REFUSED = [
     ("The network falls short.", "Trained on one set alone, the network falls short."),
     ("Ranks show that changes are small.", "Low ranks hint that changes are small."),
     ("Gains are seen in all languages.", "Gains are seen in all 101 languages tested."),
+    # What a thing has is not what it is.
+    ("OwlNet is a two-tower network that can hunt.", "Its two-tower network can hunt."),
+    ("OwlNet is a network of towers.", "OwlNet's network of towers hunts."),
     # Right, but in an order that rules cannot follow: a quote costs style only.
     ("OwlNet outperforms BatNet by 5 points on DarkBench.", BEATS),
 ]
@@ -272,6 +275,10 @@ KEPT = [
     (
         "OwlNet needs no reward.",
         "It gives a loss on pairs of rejected answers: OwlNet needs no reward.",
+    ),
+    (
+        "OwlNet is a two-tower network.",
+        "OwlNet is a two-tower network; its two-tower network hunts.",
     ),
     ("Larger encoders help.", "We see that depth matters most and that larger encoders help."),
     # The same bound in another writing.
