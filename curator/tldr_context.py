@@ -66,7 +66,8 @@ _DANGLING = tuple(
         r"^\w+ing (?:it|them|these|those)\b",
         # Where it lies, and not what it is.
         r"\b(?:is|are|will be) (?:(?:now|publicly|freely|also|made|openly) )*available "
-        r"(?:here\b|online\b|(?:at|on|from|under) (?:\S+\.\w|\S*:/|this |our |the (?:project|link)))",
+        r"(?:here\b|online\b|(?:at|on|from|under) "
+        r"(?:\S+\.\w|\S*:/|this |our |the (?:project|link)))",
         # Joined to what went before, or in contrast with it.
         r"^(?:however|but|yet|still|and|or|so|thus|hence|therefore|then|consequently|accordingly|"
         r"furthermore|moreover|additionally|besides|also|likewise|similarly|meanwhile|otherwise|"
