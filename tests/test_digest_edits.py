@@ -777,3 +777,26 @@ def test_notes_of_every_paper_are_checked_against_that_paper() -> None:
         [("T.", OWLS), ("N.", MOTHS), ("D.", None), ("S.", None)], key=str
     )
     assert len(every_paper(example())) == 4
+
+
+def test_words_on_a_paper_that_the_library_does_not_have_are_shown() -> None:
+    document = example()
+    pasted = "<!-- paper p0000000000ff 111111 -->\n### A paper I pasted\n\nMy own words on it.\n\n"
+    text = to_markdown(document).replace("<!-- section agents", pasted + "<!-- section agents")
+    edits, warnings = read_edits(text, document)
+    assert any("p0000000000ff" in warning for warning in warnings)
+    made = apply_edits(document, merge_edits(None, edits), unchecked)
+    shown = to_markdown(made)
+    assert "My own words on it." in shown and "A paper I pasted" in shown
+    again, _ = read_edits(shown, made)
+    assert to_markdown(apply_edits(document, merge_edits(edits, again), unchecked)) == shown
+
+
+def test_a_slip_in_an_anchor_loses_no_paper() -> None:
+    document = example()
+    first = document["sections"][0]["papers"][0]
+    name, summary = first["paper_id"], first["tldr"]
+    text = to_markdown(document).replace(f"<!-- paper {name}", f"<!-- paper {name[:-1]}z")
+    edits, _ = read_edits(text.replace(summary, "Owls hear mice."), document)
+    assert edits["tldrs"] == {name: "Owls hear mice."}
+    assert not edits["dropped"]

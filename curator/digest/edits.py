@@ -221,8 +221,8 @@ def apply_edits(
     paper of that id (None: of no paper in particular). Texts are marked, never changed. ``lead``
     makes the lead anew, since what it counts may have changed.
 
-    What belongs to papers or sections that are not there waits in the edits, but notes of a
-    section that is gone stand below the title. Moved papers take their places among those that
+    What belongs to papers or sections that are not there waits in the edits, and their texts stand
+    below the title. Moved papers take their places among those that
     are new, and the counts follow.
     """
     made = copy.deepcopy(document)
@@ -243,11 +243,27 @@ def apply_edits(
     for place, texts in edits["notes"].items():
         if place.startswith("section:") and place.removeprefix("section:") not in tags:
             made["notes"] += [check(text, None) for text in texts if same(text) not in known]
+    known |= {same(note["text"]) for note in made["notes"]}
+    for text in _homeless(made, edits):
+        if same(text) not in known:
+            known.add(same(text))
+            made["notes"].append(check(text, None))
     _count(made, document)
     if lead is not None:
         made["lead"] = lead(made)
     _lead(made, edits["lead"], check)
     return made
+
+
+def _homeless(made: DigestDocument, edits: Edits) -> list[str]:
+    """What was written of papers that are not there and were not dropped: the library has none
+    of that id, or has it no more."""
+    there = {paper["paper_id"] for paper in every_paper(made)} | set(dropped_ids(edits))
+    found = [text for paper, text in edits["tldrs"].items() if text and paper not in there]
+    for place, texts in edits["notes"].items():
+        if place and not place.startswith("section:") and place not in there:
+            found += texts
+    return found
 
 
 def _drop(made: DigestDocument, dropped: set[str]) -> None:
