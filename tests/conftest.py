@@ -11,6 +11,7 @@ import contextlib
 import itertools
 import os
 import re
+import sys
 import shutil
 import socket
 import tempfile
@@ -76,6 +77,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         fixtures: set[str] = set(getattr(item, "fixturenames", ()))
         if item.path.stem in SLOW or fixtures & {"chroma_server", "terminal"}:
             item.add_marker("slow")
+
+
+@pytest.fixture(autouse=True)
+def no_home() -> None:
+    """``--home`` of another test that ran the program in this process says nothing here."""
+    if terminal := sys.modules.get("curator.cli.terminal"):
+        terminal.flags.home = None
 
 
 @pytest.fixture

@@ -20,7 +20,6 @@ from typer.testing import CliRunner
 
 from curator.cli.digest_desk import _text_for
 from curator.cli.digest_review import review
-from curator.cli.terminal import flags
 from curator.digest.document import DigestDocument, DigestSection, Sentence, every_paper
 from curator.digest.edits import NOTABLE, Edits, apply_edits, merge_edits, no_edits
 from curator.library import Library
@@ -33,12 +32,6 @@ TEXTS = {
     "Moths": "Moths fly to lamps because they keep them overhead.",
     "Boats": "A keel of 3.5 m keeps a boat upright.",
 }
-
-
-@pytest.fixture(autouse=True)
-def no_home(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Another test of this process may have named one."""
-    monkeypatch.setattr(flags, "home", None)
 
 
 @pytest.fixture

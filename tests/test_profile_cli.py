@@ -23,7 +23,6 @@ from typer.testing import CliRunner
 
 from curator.catalog.readers import Readers
 from curator.cli.profile import profile
-from curator.cli.terminal import flags
 from curator.library import Library
 from curator.paper import Paper
 from curator.readers import ME, Profile
@@ -43,12 +42,6 @@ LATIN = "caf\udce9"  # bytes that are no UTF-8, as Python hands them over
 class Why:
     words: tuple[tuple[str, float], ...]
     papers: tuple[tuple[str, float], ...] = ()
-
-
-@pytest.fixture(autouse=True)
-def no_home(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Another test of this process may have named one."""
-    monkeypatch.setattr(flags, "home", None)
 
 
 @pytest.fixture
