@@ -11,9 +11,9 @@ import contextlib
 import itertools
 import os
 import re
-import sys
 import shutil
 import socket
+import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
