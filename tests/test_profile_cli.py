@@ -117,7 +117,25 @@ def test_ratings_from_a_pipe(home: dict[str, str], scripted: list[Any]) -> None:
         "[3 of 10]  Owls at night",
     ]
     assert "2 liked, 1 disliked, 1 skipped; 3 ratings in all." in done.err
-    assert scripted[:3] == [([], []), (["Bats at dusk"], []), (["Bats at dusk"], ["Crows"])]
+    # So few ratings only say what need not be asked about.
+    assert scripted[:3] == [([], []), ([], ["Bats at dusk"]), ([], ["Bats at dusk", "Crows"])]
+
+
+def test_from_some_ratings_on_they_are_learned_from(
+    home: dict[str, str], scripted: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("curator.cli.rating.SPREAD", 2)
+    assert run("init", stdin="y\nn\ny\n").code == 0
+    assert scripted[1] == ([], ["Bats at dusk"])
+    assert scripted[2] == (["Bats at dusk"], ["Crows"])
+
+
+def test_who_wrote_what_they_work_on_is_learned_from_at_once(
+    home: dict[str, str], scripted: list[Any]
+) -> None:
+    assert run("set", "--text", "bats").code == 0
+    assert run("init", stdin="y\nq\n").code == 0
+    assert scripted[1] == (["Bats at dusk"], [])
 
 
 def test_it_goes_on_where_it_was(home: dict[str, str], scripted: list[Any]) -> None:

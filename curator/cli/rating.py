@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 __all__ = ["ENOUGH", "Rating", "learned_words"]
 
+SPREAD = 5  # ratings, up to which the papers asked about only stand for the most others
+
 ENOUGH = 10  # ratings, after which a ranking is much better than none
 POOL = 2_000  # newest papers, of which some are asked about
 BACKGROUND = 500  # newest papers that liked ones are compared with, to find telling words
@@ -108,12 +110,16 @@ class Rating:
 
         known_of = taught(self._library, self._profile)
         skipped = {step.paper_id for step in self.steps if step.liked is None}
-        known = {p.id for p in (*known_of.liked, *known_of.disliked)} | skipped
+        liked, disliked = known_of.liked, known_of.disliked
+        known = {p.id for p in (*liked, *disliked)} | skipped
+        if len(liked) + len(disliked) < SPREAD and not known_of.texts:
+            # One like is no taste yet: five surveys in a row would be asked about after a survey.
+            liked, disliked = (), (*liked, *disliked)
         return ask_next(
             [paper for paper_id, paper in self._pool.items() if paper_id not in known],
             self._vectors,
-            liked=known_of.liked,
-            disliked=known_of.disliked,
+            liked=liked,
+            disliked=disliked,
             others=[self._pool[name] for name in sorted(skipped) if name in self._pool],
             text_vectors=self._written,
             text="\n".join(known_of.texts),
