@@ -23,7 +23,7 @@ from typing import Any
 import pytest
 from commands import CURATOR, SAMPLES, SEEDS, Result, curator, write_lines
 
-from curator.digest.document import DigestDocument
+from curator.digest.document import DigestDocument, every_paper
 from curator.taxonomy import load_taxonomy
 
 pytestmark = [pytest.mark.model, pytest.mark.timeout(900)]
@@ -47,7 +47,7 @@ def home(prepared: Path, tmp_path: Path) -> Path:
 
 
 TAG = ("tag", "--all", "--limit", "4", "--json")
-DIGEST = ("digest", "--week", WEEK, "--limit", "4", "--json")
+DIGEST = ("digest", "--week", WEEK, "--limit", "3", "--also", "1", "--json")
 
 
 @dataclass(frozen=True)
@@ -165,9 +165,10 @@ def check_tags(result: Result, count: int) -> None:
 def check_digest(document: DigestDocument, texts: dict[str, str]) -> None:
     papers = [paper for section in document["sections"] for paper in section["papers"]]
     assert document["chosen"] == len(papers) == len({p["paper_id"] for p in papers})
-    total = document["chosen"] + document["not_chosen"] + len(document["failed"])
-    assert document["seen"] == total
-    for paper in papers:
+    ledger: dict[str, int] = dict(document["ledger"])  # type: ignore[arg-type]
+    assert document["seen"] == ledger.pop("seen") == sum(ledger.values())
+    assert ledger["notable"] == len(document["notable"])
+    for paper in every_paper(document):
         assert paper["supported"] and paper["quote"] in texts[paper["paper_id"]]
 
 
@@ -360,7 +361,7 @@ class TestServer:
         check_tldrs(curator("--home", home, "tldr", "--limit", "3", "--json", env=env), texts, 3)
         tagged = curator("--home", home, "tag", "--all", "--limit", "3", "--json", env=env)
         check_tags(tagged, 3)
-        args = ("--home", home, "digest", "--week", WEEK, "--limit", "3", "--json")
+        args = ("--home", home, "digest", "--week", WEEK, "--limit", "3", "--also", "0", "--json")
         made = curator(*args, env=env)
         assert made.code == 0, made.err
         check_digest(made.json, texts)
