@@ -7,6 +7,7 @@ import json
 import os
 import re
 import signal
+import sqlite3
 import subprocess
 import time
 from collections.abc import Iterator
@@ -201,6 +202,24 @@ def test_a_file_that_cannot_be_read_as_this_digest_is_left_alone(week: Desk) -> 
     file.write_bytes(b"\xff\xfe\x00broken")
     again = week.digest("--out", week.out)
     assert again.code == 2 and file.read_bytes() == b"\xff\xfe\x00broken"
+
+
+def test_a_file_of_a_former_version_is_set_aside(week: Desk) -> None:
+    week.out.mkdir()
+    file = week.out / "digest-2026-W47.md"
+    file.write_text("# Paper digest 2026-W47\n\nOf the first release, with my words.\n")
+    old = {"name": "2026-W47", "since": "2026-11-16", "until": "2026-11-22", "sections": []}
+    with sqlite3.connect(week.folder / "home" / "catalog.sqlite3") as db:
+        row = ("me", "2026-W47", "2026-11-16", "2026-11-22", json.dumps(old), "then")
+        db.execute(
+            "INSERT INTO digests (reader, name, since, until, document, created)"
+            " VALUES (?, ?, ?, ?, ?, ?)",
+            row,
+        )
+    done = week.digest("--out", week.out)
+    assert done.code == 0 and "Kept as" in done.err, done.err
+    assert "my words" in file.with_name(file.name + ".bak").read_text()
+    assert week.digest("--out", week.out).code == 0
 
 
 def test_fresh_forgets_the_edits(week: Desk) -> None:

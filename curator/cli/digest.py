@@ -183,7 +183,7 @@ def _make(library: Library, profile: Profile, wish: _Wish, why: bool) -> DigestD
     edits: Edits | None = no_edits() if wish.fresh else None
     was = _bytes(file)
     if file is not None and was is not None:
-        if wish.fresh:
+        if wish.fresh or _is_old(library, period.name, profile.name):
             _keep(file)
             was = None
         else:
@@ -229,6 +229,12 @@ def _file(out: Path, reader: str, name: str, ending: str) -> Path:
     return out / (f"digests{whose}.atom" if ending == "atom" else f"digest{whose}-{name}.{ending}")
 
 
+def _is_old(library: Library, name: str, reader: str) -> bool:
+    """Whether the digest was written by a former version, whose files say nothing of edits."""
+    before = library.catalog.digests.get(name, reader)
+    return before is not None and before.get("version") != 2
+
+
 def _bytes(file: Path | None) -> bytes | None:
     """What a file has; None if it is not there.
 
@@ -262,7 +268,7 @@ def _edits(library: Library, file: Path, data: bytes, name: str, reader: str) ->
     from curator.errors import InputError
 
     before = library.catalog.digests.get(name, reader)
-    if before is None or before.get("version") != 2:
+    if before is None:
         raise InputError(
             f"{str(file)!r} is there already, and this library did not write it.",
             remedy="Choose another folder, or --fresh: the file is then kept as .bak.",
