@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import atexit
+import contextlib
 import os
 import sys
 
@@ -22,5 +24,24 @@ def main() -> None:
         raise SystemExit(130) from None
 
 
+def _as_a_module() -> None:
+    """Runs it for ``python -m curator``.
+
+    Run so, CPython 3.11 ends itself by SIGINT when a Ctrl-C was raised inside ``exec`` of a text,
+    as dataclasses do while they are imported, also after it was handled. The exit code that the
+    contract promises would depend on the moment of the Ctrl-C; so 130 is handed over directly.
+    """
+    try:
+        main()
+    except SystemExit as end:
+        if end.code != 130:
+            raise
+        atexit._run_exitfuncs()
+        for stream in (sys.stdout, sys.stderr):
+            with contextlib.suppress(OSError, ValueError):
+                stream.flush()
+        os._exit(130)
+
+
 if __name__ == "__main__":
-    main()
+    _as_a_module()

@@ -126,9 +126,9 @@ def _no_signals(
 
 
 def _unchecked(text: str, paper_id: str | None) -> Sentence:
-    return Sentence(
-        text=text, origin="human", supported=False, score=0.0, citations=[], reason="not checked"
-    )
+    from curator.digest.human import unchecked  # reads Markdown, which other graphs do without
+
+    return unchecked(text, paper_id)
 
 
 @dataclass(frozen=True)

@@ -348,6 +348,19 @@ class TestProcesses:
         assert process.returncode == 130
         assert b"Traceback" not in err and b"run the command again" in err
 
+    def test_interrupted_inside_an_exec(self, tmp_path: Path) -> None:
+        """Dataclasses are made by `exec` of a text; Python ends itself by SIGINT after one."""
+        (tmp_path / "interrupted.py").write_text(
+            "import curator.__main__ as program\n"
+            "def main():\n"
+            "    try: exec('raise KeyboardInterrupt')\n"
+            "    except KeyboardInterrupt: raise SystemExit(130)\n"
+            "program.main = main\n"
+            "program._as_a_module()\n"
+        )
+        run = subprocess.run([CURATOR[0], "-m", "interrupted"], cwd=tmp_path, check=False)
+        assert run.returncode == 130
+
     def test_interrupted_while_it_is_loaded(self) -> None:
         code = (
             "import builtins\n"

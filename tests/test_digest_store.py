@@ -51,8 +51,8 @@ def test_each_reader_has_their_own(catalog: Catalog) -> None:
     assert catalog.digests.names() == ["2026-W47"]
     assert catalog.digests.names("jane") == ["2026-W47", "2026-W48"]
     assert catalog.digests.names(None) == ["jane/2026-W47", "2026-W47", "jane/2026-W48"]
-    assert slug(empty_digest()) == "digest-2026-W47"
-    assert slug(empty_digest(reader="jane")) == "digest-jane-2026-W47"
+    assert slug("2026-W47") == "digest-2026-W47"
+    assert slug("2026-W47", "jane") == "digest-jane-2026-W47"
 
 
 def test_what_was_shown_before(catalog: Catalog) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sqlite3
 import time
 from collections.abc import Iterator
@@ -20,6 +21,10 @@ from curator.catalog.values import dumps, loads
 from curator.errors import StorageError
 
 __all__ = ["Store"]
+
+# A Ctrl-C while a connection goes back is handled, but SQLAlchemy logs its traceback, and without
+# a handler Python prints that on the terminal.
+logging.getLogger("sqlalchemy").addHandler(logging.NullHandler())
 
 # How long a writer waits for another process before it gives up, in seconds.
 BUSY_SECONDS = 120

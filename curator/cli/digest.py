@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from curator.cli.digest_files import bytes_of, edits_in, file_of, is_old, keep_edits, set_aside
 from curator.cli.options import AsJson, MaxCalls, MaxMinutes, MaxTokens, ModelName
 from curator.cli.shown import counted, shown_text
 from curator.cli.terminal import budget_of, command, note, open_library, put, put_json
@@ -179,17 +180,17 @@ def _make(library: Library, profile: Profile, wish: _Wish, why: bool) -> DigestD
     from curator.digest.edits import no_edits
 
     period = wish.period(profile)
-    file = _file(wish.out, profile.name, period.name, "md") if wish.out else None
+    file = file_of(wish.out, profile.name, period.name, "md") if wish.out else None
     edits: Edits | None = no_edits() if wish.fresh else None
-    was = _bytes(file)
+    was = bytes_of(file)
     if file is not None and was is not None:
-        if wish.fresh or _is_old(library, period.name, profile.name):
-            _keep(file)
+        if wish.fresh or is_old(library, period.name, profile.name):
+            set_aside(file)
             was = None
         else:
-            edits = _edits(library, file, was, period.name, profile.name)
+            edits = edits_in(library, file, was, period.name, profile.name)
     elif wish.fresh and (stored := library.catalog.digests.edits(period.name, profile.name)):
-        _keep_edits(file, stored)
+        keep_edits(file, stored)
 
     def on_event(event: dict[str, Any]) -> None:
         if event["event"] in {"tagged", "summarised"}:
@@ -211,113 +212,14 @@ def _make(library: Library, profile: Profile, wish: _Wish, why: bool) -> DigestD
         from curator.cli.files import write_whole
 
         for name in wish.formats:
-            path = _file(wish.out, profile.name, period.name, FORMATS[name])
-            if name == "md" and _bytes(path) != was:
-                _keep(path)
+            path = file_of(wish.out, profile.name, period.name, FORMATS[name])
+            if name == "md" and bytes_of(path) != was:
+                set_aside(path)
                 note("It was changed while the digest was made. Put it back to keep that.")
             write_whole(path, _text(library, document, name, wish))
             note(f"Written: {path}")
     _tell(document, why)
     return document
-
-
-def _file(out: Path, reader: str, name: str, ending: str) -> Path:
-    """Where a form of a digest is written; the feed has all digests of a reader."""
-    from curator.digest.document import ME
-
-    whose = "" if reader == ME else f"-{reader}"
-    return out / (f"digests{whose}.atom" if ending == "atom" else f"digest{whose}-{name}.{ending}")
-
-
-def _is_old(library: Library, name: str, reader: str) -> bool:
-    """Whether the digest was written by a former version, whose files say nothing of edits."""
-    before = library.catalog.digests.get(name, reader)
-    return before is not None and before.get("version") != 2
-
-
-def _bytes(file: Path | None) -> bytes | None:
-    """What a file has; None if it is not there.
-
-    Raises:
-        InputError: it cannot be read.
-    """
-    from curator.errors import InputError
-
-    try:
-        return file.read_bytes() if file is not None else None
-    except FileNotFoundError:
-        return None
-    except OSError as error:
-        raise InputError(
-            f"{str(file)!r} cannot be read: {error}.",
-            remedy="Make it readable, or choose another folder.",
-        ) from error
-
-
-def _edits(library: Library, file: Path, data: bytes, name: str, reader: str) -> Edits:
-    """What an editor did to the file, besides what they did before.
-
-    Raises:
-        InputError: it cannot be read as this digest; it stays as it is.
-    """
-    from typing import cast
-
-    from curator.checking import decode_draft
-    from curator.digest.edits import merge_edits, unseen
-    from curator.digest.reading import read_edits
-    from curator.errors import InputError
-
-    before = library.catalog.digests.get(name, reader)
-    if before is None:
-        raise InputError(
-            f"{str(file)!r} is there already, and this library did not write it.",
-            remedy="Choose another folder, or --fresh: the file is then kept as .bak.",
-        )
-    try:
-        found, warnings = read_edits(decode_draft(data, str(file)), before)
-    except InputError as error:
-        message = error.message if str(file) in error.message else f"{file}: {error.message}"
-        raise InputError(message, remedy=error.remedy) from error
-    stored = cast("Edits | None", library.catalog.digests.edits(name, reader))
-    found, more = unseen(stored, found, before)
-    for warning in [*warnings, *more]:
-        note(f"{file.name}: {warning}")
-    return merge_edits(stored, found)
-
-
-def _keep(file: Path) -> None:
-    """Sets an old file aside, under a name that no other has."""
-    from curator.errors import StorageError
-
-    number = 0
-    while (aside := file.with_name(f"{file.name}.bak{number or ''}")).exists():
-        number += 1
-    try:
-        file.rename(aside)
-    except OSError as error:
-        raise StorageError(f"{str(file)!r} cannot be set aside: {error}.") from error
-    note(f"Kept as {aside}")
-
-
-def _keep_edits(file: Path | None, edits: dict[str, Any]) -> None:
-    """Writes an editor's changes aside, where no file has them.
-
-    Raises:
-        UsageError: there is no folder for it.
-    """
-    import json
-
-    from curator.cli.files import write_whole
-    from curator.errors import UsageError
-
-    if file is None:
-        raise UsageError(
-            "--fresh would lose what was changed in this digest.",
-            remedy="Add --out DIR: the changes are then kept there.",
-        )
-    aside = file.with_name(f"{file.stem}.edits.json")
-    write_whole(aside, json.dumps(edits, ensure_ascii=False, indent=2) + "\n")
-    note(f"Kept as {aside}")
 
 
 def _text(library: Library, document: DigestDocument, name: str, wish: _Wish) -> str:

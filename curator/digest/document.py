@@ -163,8 +163,7 @@ def every_paper(document: DigestDocument) -> list[DigestPaper]:
     return [*(p for s in document["sections"] for p in s["papers"]), *document["notable"]]
 
 
-def slug(document: DigestDocument) -> str:
-    """What its files are called, without an ending: ``digest-2026-W47``, and for other readers
-    than `ME` ``digest-jane-2026-W47``."""
-    reader = "" if document["reader"] == ME else f"{document['reader']}-"
-    return f"digest-{reader}{document['name']}"
+def slug(name: str, reader: str = ME) -> str:
+    """What a digest's files are called, without an ending: ``digest-2026-W47``, and for other
+    readers than `ME` ``digest-jane-2026-W47``."""
+    return f"digest-{name}" if reader == ME else f"digest-{reader}-{name}"
