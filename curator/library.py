@@ -26,9 +26,11 @@ from curator.threads import Threads, config_of
 
 if TYPE_CHECKING:
     from curator.answers import Answer
+    from curator.checking import CheckedSentence
     from curator.digest.document import DigestDocument
     from curator.digest.edits import Edits
     from curator.digest.period import Period
+    from curator.entailment import Judge
     from curator.evidence import EvidenceSelector
     from curator.grounding import Grounder
     from curator.keyphrases import Keyphrase
@@ -39,7 +41,7 @@ if TYPE_CHECKING:
     from curator.tagging.voting import Voter
     from curator.taxonomy import Taxonomy
     from curator.tldr import TldrWriter
-    from graphs.state import TagState
+    from graphs.state import TagState, Turn
 
 __all__ = ["Library"]
 
@@ -108,8 +110,12 @@ class Library(Shelf):
         *,
         on_event: Event | None = None,
         thread: str | None = None,
+        turns: Sequence[Turn] = (),
+        left: threading.Event | None = None,
     ) -> Answer:
-        """One checked answer; with ``thread``, as the next turn of that conversation.
+        """One checked answer; with ``thread``, as the next turn of that conversation; with
+        ``turns``, as the next of one that the caller keeps. Once ``left`` is set, nobody waits
+        for it: the model stops at its next word.
 
         Raises:
             MissingError: weights, key or server are missing.
@@ -117,8 +123,12 @@ class Library(Shelf):
         """
         from graphs.ask import build, graph
 
-        state = {"question": question, "filters": (filters or Filters()).to_dict()}
-        left = threading.Event()
+        state: dict[str, Any] = {
+            "question": question,
+            "filters": (filters or Filters()).to_dict(),
+            **({"turns": list(turns)} if turns else {}),
+        }
+        left = left or threading.Event()
         try:
             if thread is None:
                 final = self._run(graph, state, self._ask_parts(left), on_event)
@@ -133,6 +143,18 @@ class Library(Shelf):
         with suppress(StorageError):  # another process writes for long: a lost count, no more
             self.catalog.answered.note(answer)
         return answer
+
+    def check(
+        self, text: str, *, judge: Judge | None = None, **options: Any
+    ) -> list[CheckedSentence]:
+        """The sentences of your own text, each supported by the library's papers or not; the
+        ``options`` are those of `curator.checking.DraftChecker.check`, ``judge`` is its."""
+        from curator.checking import DraftChecker
+
+        papers = self.catalog.papers
+        return DraftChecker(papers.resolve, self.search, self.grounder, judge).check(
+            text, **options
+        )
 
     @staticmethod
     def _run(

@@ -13,6 +13,7 @@ pass would give.
 
 from __future__ import annotations
 
+import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
@@ -101,6 +102,7 @@ class HybridRetriever:
         self._reranker = reranker
         self._exact = exact
         self._stems: dict[int, list[str]] = {}
+        self._lock = threading.Lock()  # a server asks from several threads
         self._aside: ThreadPoolExecutor | None = None
 
     @property
@@ -200,8 +202,9 @@ class HybridRetriever:
         from curator.fusion import VECTOR_PAPERS, WORD_PAPERS, mixed, moved
 
         assert self._vectors is not None
-        if self._aside is None:
-            self._aside = ThreadPoolExecutor(1, "words")
+        with self._lock:
+            if self._aside is None:
+                self._aside = ThreadPoolExecutor(1, "words")
         # Both let go of the interpreter while they search.
         found = self._aside.submit(self._lexical.ranked, query, depth, allowed, weights)
         near, _ = self._vectors.search(vector, depth, allowed, exact=self._exact)
@@ -238,12 +241,13 @@ class HybridRetriever:
 
     def _stems_at(self, seqs: Seqs) -> list[list[str]]:
         numbers = [int(seq) for seq in seqs]
-        unknown = [seq for seq in numbers if seq not in self._stems]
-        for seq, (title, abstract) in self._papers.texts_at(unknown).items():
-            self._stems[seq] = self._lexical.words(f"{title} {abstract}")
-        stems = [self._stems[seq] for seq in numbers if seq in self._stems]
-        while len(self._stems) > REMEMBERED:
-            self._stems.pop(next(iter(self._stems)))
+        with self._lock:
+            unknown = [seq for seq in numbers if seq not in self._stems]
+            for seq, (title, abstract) in self._papers.texts_at(unknown).items():
+                self._stems[seq] = self._lexical.words(f"{title} {abstract}")
+            stems = [self._stems[seq] for seq in numbers if seq in self._stems]
+            while len(self._stems) > REMEMBERED:
+                self._stems.pop(next(iter(self._stems)))
         return stems
 
     def _vector_of(self, paper: Paper) -> Vectors | None:

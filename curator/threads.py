@@ -17,9 +17,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from curator.errors import StorageError
+from curator.errors import StorageError, UsageError
 
-__all__ = ["KEPT", "WHOLE", "Said", "Threads", "config_of", "summarised"]
+__all__ = ["KEPT", "WHOLE", "Said", "Threads", "config_of", "summarised", "thread_name"]
 
 # Follow-ups point back at the last turns; these keep their answers.
 WHOLE = 6
@@ -145,6 +145,20 @@ class Threads:
             if self._has_state(db):
                 found |= {row[0] for row in db.execute("SELECT thread_id FROM checkpoints")}
         return sorted(found)
+
+    def listed(self) -> list[tuple[str, int, str]]:
+        """Of each conversation its name, how many questions it has, and when the last was asked
+        (UTC), the newest first."""
+        with self._open() as db:
+            known = {row[0] for row in db.execute("SELECT DISTINCT thread FROM transcript")}
+        for name in set(self.names()) - known:
+            self.count(name)  # older than the transcript: taken over
+        with self._open() as db:
+            found = db.execute(
+                "SELECT thread, count(*), max(said_at) FROM transcript GROUP BY thread"
+                " ORDER BY max(said_at) DESC, thread"
+            )
+            return [(str(name), int(count), str(last)) for name, count, last in found]
 
     def undo(self, name: str) -> Said | None:
         """Takes the last question and its answer back, as if it had never been asked; gives
@@ -276,6 +290,21 @@ def summarised(turns: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
 def config_of(name: str) -> Any:
     """The configuration under which LangGraph keeps a conversation."""
     return {"configurable": {"thread_id": name}}
+
+
+def thread_name(text: str) -> str:
+    """The name of a conversation as a person gave it.
+
+    Raises:
+        UsageError: it is empty, too long, or nothing that can be shown.
+    """
+    name = text.strip()
+    if not name or len(name) > 100 or not name.isprintable():
+        raise UsageError(
+            "The name of a conversation has 1 to 100 characters, on one line.",
+            remedy="Try: survey",
+        )
+    return name
 
 
 def _loaded(text: str) -> dict[str, Any]:

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from difflib import SequenceMatcher
+from typing import TYPE_CHECKING, Any
 
-__all__ = ["Edit", "changes"]
+if TYPE_CHECKING:
+    from curator.catalog.decisions import Joined
+
+__all__ = ["Edit", "changes", "versions_of"]
 
 
 @dataclass(frozen=True)
@@ -27,3 +32,34 @@ def changes(old: str, new: str, *, context: int = 4) -> list[Edit]:
             around = " ".join(one[max(0, i - context) : i])
             edits.append(Edit(" ".join(one[i:j]), " ".join(other[k:m]), around))
     return edits
+
+
+def versions_of(records: Iterable[Joined]) -> list[dict[str, Any]]:
+    """Each text that a paper had, as plain values, oldest first, with what it changed of the one
+    before; of the paper's records (`curator.catalog.decisions.Decisions.explain`)."""
+    texts: dict[str, Joined] = {}
+    for record in records:
+        if record.abstract:
+            texts.setdefault(record.text_hash, record)
+    ordered = sorted(texts.values(), key=lambda r: (r.arxiv_version or 0, r.seen, r.number))
+    rows = []
+    for n, record in enumerate(ordered):
+        before = ordered[n - 1] if n else None
+        edits = [
+            {"field": name, "before": e.before, "after": e.after, "context": e.context}
+            for name in ("title", "abstract")
+            if before is not None
+            for e in changes(getattr(before, name), getattr(record, name))
+        ]
+        rows.append(
+            {
+                "arxiv_version": record.arxiv_version,
+                "source": record.source,
+                "place": record.place,
+                "seen": record.seen,
+                "title": record.title,
+                "abstract": record.abstract,
+                "changes": edits,
+            }
+        )
+    return rows

@@ -45,10 +45,12 @@ class EvidenceItem(TypedDict):
 
 
 class AskInput(TypedDict, total=False):
-    """``filters`` are the fields of ``curator.catalog.Filters``."""
+    """``filters`` are the fields of ``curator.catalog.Filters``; ``turns`` what was said before,
+    where no checkpointer remembers it."""
 
     question: str
     filters: dict[str, Any]
+    turns: Annotated[list[Turn], add_turns]
 
 
 class AskOutput(TypedDict):
@@ -73,7 +75,6 @@ class AskState(AskInput, total=False):
     rungs: Rungs | None
     sentences: list[AnswerSentence]
     answer: Answer
-    turns: Annotated[list[Turn], add_turns]
 
 
 class TagState(TypedDict, total=False):

@@ -40,7 +40,10 @@ class Store:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.engine: Engine = create_engine(
-            URL.create("sqlite", database=str(path)), json_serializer=dumps, json_deserializer=loads
+            URL.create("sqlite", database=str(path)),
+            json_serializer=dumps,
+            json_deserializer=loads,
+            max_overflow=64,  # a server reads from many threads, and none should wait for another
         )
         event.listen(self.engine, "connect", _prepare)
         try:

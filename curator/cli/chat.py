@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from curator.cli.conversation import AtPrompt, Conversation, thread_name
+from curator.cli.conversation import AtPrompt, Conversation
 from curator.cli.options import (
     Author,
     Category,
@@ -68,6 +68,8 @@ def chat(
     on, /help what else can be done. From a pipe, each line is a question or a /command, and
     the first error ends it.
     """
+    from curator.threads import thread_name
+
     name = thread_name(thread)
     with open_library(model=model, budget=budget_of(max_calls, max_tokens, max_minutes)) as library:
         ids = tuple(library.catalog.papers.resolve(text).id for text in paper or ())

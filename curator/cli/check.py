@@ -76,7 +76,7 @@ def check(
     Exit code 1 if a sentence about a paper is not supported, or points to a paper that is not
     in the library; else 0. A line of three dashes ends what a heading was about.
     """
-    from curator.checking import DraftChecker, decode_draft
+    from curator.checking import decode_draft
     from curator.errors import MissingError, UsageError
 
     if (draft is None) == (pairs is None):
@@ -100,14 +100,9 @@ def check(
                 remedy="Add some: curator add FILE (or arxiv:ID). Is --home right?",
             )
         chosen = library.catalog.papers.resolve(paper) if paper else None
-        checker = DraftChecker(
-            library.catalog.papers.resolve,
-            library.search,
-            library.grounder,
-            _judge(library, model),
-        )
-        found = checker.check(
+        found = library.check(
             text,
+            judge=_judge(library, model),
             paper=chosen,
             indented_code=Path(draft).suffix.lower() not in {".txt", ".text"},
             progress=lambda done, of: library.progress("checked", done, of),

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from curator.library import Library
     from curator.threads import Said
 
-__all__ = ["AtPrompt", "Conversation", "thread_name"]
+__all__ = ["AtPrompt", "Conversation"]
 
 MAX_QUESTION = 4000  # characters: a pasted abstract is a question, a pasted paper is none
 
@@ -183,6 +183,7 @@ class Conversation:
 
     def new(self, text: str) -> None:
         from curator.errors import UsageError
+        from curator.threads import thread_name
 
         name = thread_name(text)
         if name in self.library.threads.names():
@@ -194,6 +195,7 @@ class Conversation:
 
     def thread_(self, text: str) -> None:
         from curator.errors import NotFoundError
+        from curator.threads import thread_name
 
         name = thread_name(text)
         if name not in self.library.threads.names():
@@ -290,20 +292,3 @@ def _help() -> str:
         "Ctrl-C stops an answer, not the program.",
     ]
     return "\n".join(lines)
-
-
-def thread_name(text: str) -> str:
-    """The name of a conversation as a person gave it.
-
-    Raises:
-        UsageError: it is empty, too long, or nothing that can be shown.
-    """
-    from curator.errors import UsageError
-
-    name = text.strip()
-    if not name or len(name) > 100 or not name.isprintable():
-        raise UsageError(
-            "The name of a conversation has 1 to 100 characters, on one line.",
-            remedy="Try: survey",
-        )
-    return name

@@ -11,7 +11,6 @@ from curator.cli.terminal import command, note, open_library, put, put_json
 
 if TYPE_CHECKING:
     from curator.catalog import AddReport
-    from curator.library import Library
     from curator.paper import Paper
 
 
@@ -120,6 +119,7 @@ def show(
 ) -> None:
     """Show one paper with its summary, tags, and where it was seen."""
     from curator import exporting
+    from curator.versions import versions_of
 
     with open_library() as library:
         found = library.catalog.papers.resolve(paper)
@@ -127,7 +127,8 @@ def show(
         data["seen"] = library.catalog.papers.seen(found.id)
         data["marks"] = library.catalog.marks.of([found.id]).get(found.id, {})
         if versions:
-            data["versions"] = _versions(library, found.id)
+            records = library.catalog.decisions.explain(found.id).records
+            data["versions"] = versions_of(records)
     if as_json:
         put_json(data)
         return
@@ -158,35 +159,3 @@ def show(
             put(f"  {edit['field']}: … {edit['context']} {before}{after}".replace("  {", " {"))
         if number > 1 and not version["changes"]:
             put("  the same words")
-
-
-def _versions(library: Library, paper_id: str) -> list[dict[str, Any]]:
-    """Each text that a paper had, oldest first, with what it changed of the one before."""
-    from curator.versions import changes
-
-    texts: dict[str, Any] = {}
-    for record in library.catalog.decisions.explain(paper_id).records:
-        if record.abstract:
-            texts.setdefault(record.text_hash, record)
-    ordered = sorted(texts.values(), key=lambda r: (r.arxiv_version or 0, r.seen, r.number))
-    rows = []
-    for n, record in enumerate(ordered):
-        before = ordered[n - 1] if n else None
-        edits = [
-            {"field": name, "before": e.before, "after": e.after, "context": e.context}
-            for name in ("title", "abstract")
-            if before is not None
-            for e in changes(getattr(before, name), getattr(record, name))
-        ]
-        rows.append(
-            {
-                "arxiv_version": record.arxiv_version,
-                "source": record.source,
-                "place": record.place,
-                "seen": record.seen,
-                "title": record.title,
-                "abstract": record.abstract,
-                "changes": edits,
-            }
-        )
-    return rows
