@@ -76,6 +76,10 @@ class Settings(BaseSettings):
     mail_from: str = Field("", description="who digests are from: Name <address>")
     unsubscribe: str = Field("", description="a mailto: or https: address that ends a digest")
 
+    token: SecretStr | None = Field(
+        None, description="what clients of `curator serve` must know; needed beyond this machine"
+    )
+
     tag_questions: int | None = Field(
         None,
         ge=0,

@@ -1,0 +1,1 @@
+"""The page: a library in a browser, and its endpoints for programs."""
