@@ -7,12 +7,13 @@ from dataclasses import replace
 from difflib import get_close_matches
 from typing import Protocol
 
-from curator.errors import NotFoundError
+from curator.errors import NotFoundError, UsageError
 from curator.filters import Filters
 from curator.taxonomy import Taxonomy
+from curator.text import clean
 from curator.where import And, Expr, Leaf, Not, Or, all_of, any_of, not_, parse_where
 
-__all__ = ["StoredNames", "TagNames", "names_tags"]
+__all__ = ["StoredNames", "TagNames", "names_tags", "tag_named"]
 
 NEAR = 5
 
@@ -131,3 +132,27 @@ def _mapped(expression: Expr, change: Callable[[Leaf], Expr]) -> Expr:
         case Or(parts):
             return any_of(_mapped(part, change) for part in parts) or expression
     return expression
+
+
+def tag_named(taxonomy: Taxonomy, text: str, others: Sequence[str] = ()) -> str:
+    """The tag that a person means: by name, alias, or the beginning of one name.
+
+    Raises:
+        UsageError: none is meant, or more than one.
+    """
+    wanted = text.strip().lower().replace(" ", "-")
+    if exact := taxonomy.resolve(text) or next((n for n in others if n == text.strip()), None):
+        return exact
+    names = list(dict.fromkeys([*taxonomy.by_name, *others]))
+    begun = [name for name in names if wanted and name.startswith(wanted)]
+    if len(begun) == 1:
+        return begun[0]
+    if begun:
+        raise UsageError(f"{text.strip()!r} may mean {', '.join(begun[:8])}.")
+    aliases = {alias: tag.name for tag in taxonomy.tags for alias in tag.aliases}
+    near = get_close_matches(wanted, [*names, *aliases], 3, 0.6)
+    hints = dict.fromkeys(aliases.get(name, name) for name in near)
+    raise UsageError(
+        f"There is no tag {clean(text.strip())[:60]!r}.",
+        remedy=f"Did you mean {' or '.join(hints)}?" if hints else "",
+    )

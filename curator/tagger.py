@@ -87,10 +87,6 @@ class Tagger:
         known = [tag for tag in tags if tag.tag in odds]
         return max((abs(chance_of(odds[t.tag]) - t.confidence) for t in known), default=0.0)
 
-    def ancestors(self, tag: str) -> list[str]:
-        """The parents of a tag; none of one that is not in the taxonomy (any more)."""
-        return self.taxonomy.ancestors(tag) if tag in self.taxonomy.by_name else []
-
     def prepared(self, papers: Iterable[Paper]) -> Iterator[Paper]:
         """The papers, scored some at a time, which is quicker than one by one."""
         for part in batched(papers, SCORED_AT_ONCE):
@@ -117,7 +113,7 @@ class Tagger:
                 taxonomy=self.taxonomy.hash,
                 model=state["model"],
                 recipe=self.recipe,
-                ancestors=self.ancestors,
+                ancestors=self.taxonomy.ancestors,
             )
         return self._catalog.outputs.tags([paper.id]).get(paper.id, [])
 

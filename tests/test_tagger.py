@@ -148,7 +148,9 @@ def test_corrections_hold_and_make_other_papers_due(shelf: Shelf) -> None:
     shelf.tag_all(tagger)
     plain = tagger.recipe
     gears = shelf.papers["Gears of clocks"]
-    shelf.catalog.corrections.set(gears.id, {"chess": True, "owls": False}, tagger.ancestors)
+    shelf.catalog.corrections.set(
+        gears.id, {"chess": True, "owls": False}, tagger.taxonomy.ancestors
+    )
     tagger.learn()
     assert tagger.recipe != plain
     now = shelf.tag_all(tagger)
@@ -167,7 +169,7 @@ def test_a_correction_of_a_tag_that_is_no_more_harms_nothing(shelf: Shelf) -> No
     shelf.catalog.corrections.set(gears.id, {"astrology": True})
     tagger = shelf.tagger()
     assert shelf.tag_all(tagger)["Gears of clocks"] == {"astrology"}
-    assert tagger.ancestors("astrology") == []
+    assert tagger.taxonomy.ancestors("astrology") == []
 
 
 def test_waiting_papers_follow_what_was_said_at_once(shelf: Shelf) -> None:
@@ -183,7 +185,7 @@ def test_waiting_papers_follow_what_was_said_at_once(shelf: Shelf) -> None:
         waiting = update(tags).where(tags.c.paper_id == first.id)
         connection.execute(waiting.values(needs_review=True, confidence=0.2))
     gears = shelf.papers["Gears of clocks"]
-    shelf.catalog.corrections.set(gears.id, {"owls": False}, tagger.ancestors)
+    shelf.catalog.corrections.set(gears.id, {"owls": False}, tagger.taxonomy.ancestors)
     assert tagger.corrected() == 1
     stored = shelf.catalog.outputs.tags([first.id])[first.id]
     assert [t.needs_review for t in stored if t.tag == "owls"] == [False]

@@ -369,7 +369,7 @@ def test_what_was_seen_is_not_known_any_more(library: Library, ids: dict[str, st
 def test_taken_back_after_it_was_made_says_when_it_goes(
     library: Library, ids: dict[str, str]
 ) -> None:
-    from curator.cli.digest_desk import DigestDesk
+    from curator.digest.desk import DigestDesk
 
     with served(library) as page:
         page.press("rewrite", ids["owl"], text="Read it.")
@@ -377,7 +377,8 @@ def test_taken_back_after_it_was_made_says_when_it_goes(
         document = library.catalog.digests.get(NAME)
         assert document is not None
         # As made anew with these edits.
-        library.catalog.digests.save(DigestDesk(library, document).edited())
+        desk = DigestDesk(library.catalog, library.grounder, document)
+        library.catalog.digests.save(desk.edited())
         page.press("unnote", ids["owl"], text="Now.")
         text = page.press("reset", ids["owl"])
         assert stored(library) == no_edits()

@@ -6,78 +6,24 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from curator.cli.shown import counted, dim, shown_text
 from curator.cli.terminal import note, put, strong
 
 if TYPE_CHECKING:
-    from curator.digest.document import DigestDocument, DigestPaper
-    from curator.digest.edits import Edits, Move
-    from curator.library import Library
+    from curator.digest.desk import DigestDesk
+    from curator.digest.document import DigestPaper
+    from curator.digest.edits import Move
     from graphs.digest_review import DigestReview
 
-__all__ = ["DigestDesk", "DigestReviewing", "typed"]
+__all__ = ["DigestReviewing", "typed"]
 
 HELP = (
     "k keep, go on  p pin or unpin  d drop  e TEXT rewrite the summary  n TEXT add a note\n"
     "  + up  - down  m SECTION move it there  w why  u undo  q quit  ? this"
 )
-NOTABLE_TITLE = "Also notable"
 WITH_TEXT = "enm"  # keys after which a line is typed
-
-
-class DigestDesk:
-    """A stored digest with its edits (``graphs.digest_review.Desk``)."""
-
-    def __init__(self, library: Library, document: DigestDocument) -> None:
-        from curator.digest.human import HumanCheck
-
-        self._library = library
-        self.document = document
-        papers = library.catalog.papers
-        self._check = HumanCheck(lambda i: papers.get([i]).get(i), library.grounder).check
-
-    @property
-    def thread(self) -> str:
-        return f"digest {self.document['reader']} {self.document['name']}"
-
-    def edits(self) -> Edits | None:
-        kept = self._library.catalog.digests.edits(self.document["name"], self.document["reader"])
-        return cast("Edits | None", kept or None)
-
-    def save(self, edits: Edits) -> None:
-        self._library.catalog.digests.save_edits(
-            self.document["name"], cast(dict[str, Any], edits), self.document["reader"]
-        )
-
-    def papers(self) -> list[str]:
-        from curator.digest.document import every_paper
-
-        return [paper["paper_id"] for paper in every_paper(self.edited())]
-
-    def edited(self) -> DigestDocument:
-        """The digest with all edits done, as near as can be told before it is made anew."""
-        from curator.digest.document import every_paper
-        from curator.digest.edits import apply_edits
-
-        edits = self.edits()
-        made = apply_edits(self.document, edits, self._check)
-        for paper in every_paper(made):  # an earlier pin may have been taken back
-            paper["pinned"] = bool(edits and edits["pinned"].get(paper["paper_id"]))
-        return made
-
-    def lists(self) -> dict[str, tuple[str, list[DigestPaper]]]:
-        """Title and papers of each section by its tag, the notable papers last."""
-        from curator.digest.edits import NOTABLE
-
-        made = self.edited()
-        found = {s["tag"]: (s["title"], s["papers"]) for s in made["sections"]}
-        return {**found, NOTABLE: (NOTABLE_TITLE, made["notable"])}
-
-    def abstract(self, paper_id: str) -> str:
-        found = self._library.catalog.papers.get([paper_id]).get(paper_id)
-        return found.abstract if found else "(not in the library any more)"
 
 
 class DigestReviewing:

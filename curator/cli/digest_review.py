@@ -11,7 +11,7 @@ from curator.cli.options import AsJson
 from curator.cli.terminal import command, open_library, put, put_json
 
 if TYPE_CHECKING:
-    from curator.cli.digest_desk import DigestDesk
+    from curator.digest.desk import DigestDesk
     from curator.library import Library
 
 __all__ = ["NAME", "review"]
@@ -50,7 +50,7 @@ def review(
 
 
 def _desk(library: Library, name: str | None, week: str | None, reader: str) -> DigestDesk:
-    from curator.cli.digest_desk import DigestDesk
+    from curator.digest.desk import DigestDesk
     from curator.digest.period import period_of
     from curator.errors import NotFoundError
 
@@ -71,7 +71,7 @@ def _desk(library: Library, name: str | None, week: str | None, reader: str) -> 
             f"The digest {chosen!r} was made by an earlier release, and cannot be edited.",
             remedy=f"Make it again: curator digest --week {chosen} --out DIR",
         )
-    return DigestDesk(library, document)
+    return DigestDesk(library.catalog, library.grounder, document)
 
 
 def _review(library: Library, desk: DigestDesk) -> None:

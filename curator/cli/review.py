@@ -58,8 +58,8 @@ def review(
             _import(library, imported, as_json)
             return
         from curator.catalog.tagcounts import TagCounts
-        from curator.cli.reviewing import tag_named
         from curator.review import ReviewQueue
+        from curator.tag_names import tag_named
 
         stored = tuple(TagCounts(library.catalog.store).names())
         name = tag_named(library.taxonomy, tag, stored) if tag else None
@@ -82,7 +82,7 @@ def _review(library: Library, queue: Any, tag: str | None, limit: int | None) ->
     context = ReviewContext(
         queue=queue,
         corrections=library.catalog.corrections,
-        ancestors=_ancestors(library),
+        ancestors=library.taxonomy.ancestors,
         on_corrected=library.on_corrected,
     )
     home = library.home.root
@@ -145,7 +145,7 @@ def _import(library: Library, file: Path, as_json: bool) -> None:
     from curator.reviewsheet import read
 
     sheet = read(file, _paper_named(library), _tag_named(library))
-    changed = library.catalog.corrections.set_all(sheet.said, _ancestors(library))
+    changed = library.catalog.corrections.set_all(sheet.said, library.taxonomy.ancestors)
     if changed:
         library.on_corrected(list(changed))
     new = [sheet.said[paper][tag] for paper, before in changed.items() for tag in before]
@@ -201,9 +201,3 @@ def _tag_named(library: Library) -> Callable[[str, str], str | None]:
         return text if text in said or any(tag.tag == text for tag in stored) else None
 
     return named
-
-
-def _ancestors(library: Library) -> Callable[[str], Sequence[str]]:
-    """The parents of a tag; a tag of another taxonomy has none."""
-    taxonomy = library.taxonomy
-    return lambda tag: taxonomy.ancestors(tag) if tag in taxonomy.by_name else []

@@ -17,10 +17,9 @@ if TYPE_CHECKING:
     from curator.library import Library
     from curator.paper import Paper
     from curator.review import ReviewItem, ReviewQueue
-    from curator.taxonomy import Taxonomy
     from graphs.review import Review
 
-__all__ = ["Reviewing", "keys", "script", "tag_named"]
+__all__ = ["Reviewing", "keys", "script"]
 
 EVIDENCE_SHOWN = 150  # characters in the list; w shows all
 HELP = (
@@ -164,6 +163,8 @@ class Reviewing:
         elif word.isascii() and word.isdigit() and len(word) < 4:
             self._answer(self._toggled(int(word)))
         elif line[0] in "+-" and line[1:].strip():
+            from curator.tag_names import tag_named
+
             name = tag_named(self._library.taxonomy, line[1:], self._names())
             self._answer({name: line[0] == "+"})
         else:
@@ -236,34 +237,6 @@ class Reviewing:
         """The paper's tags, which may be of another taxonomy."""
         given = self._library.catalog.outputs.tags([self._shown]).get(self._shown, [])
         return [*self._listed, *(tag.tag for tag in given)]
-
-
-def tag_named(taxonomy: Taxonomy, text: str, others: Sequence[str] = ()) -> str:
-    """The tag that a person means: by name, alias, or the beginning of one name.
-
-    Raises:
-        UsageError: none is meant, or more than one.
-    """
-    from difflib import get_close_matches
-
-    from curator.errors import UsageError
-
-    wanted = text.strip().lower().replace(" ", "-")
-    if exact := taxonomy.resolve(text) or next((n for n in others if n == text.strip()), None):
-        return exact
-    names = list(dict.fromkeys([*taxonomy.by_name, *others]))
-    begun = [name for name in names if wanted and name.startswith(wanted)]
-    if len(begun) == 1:
-        return begun[0]
-    if begun:
-        raise UsageError(f"{text.strip()!r} may mean {', '.join(map(shown_text, begun[:8]))}.")
-    aliases = {alias: tag.name for tag in taxonomy.tags for alias in tag.aliases}
-    near = get_close_matches(wanted, [*names, *aliases], 3, 0.6)
-    hints = dict.fromkeys(aliases.get(name, name) for name in near)
-    raise UsageError(
-        f"There is no tag {shown_text(text.strip())[:60]!r}.",
-        remedy=f"Did you mean {' or '.join(hints)}?" if hints else "",
-    )
 
 
 def _word(right: bool) -> str:

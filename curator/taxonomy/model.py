@@ -95,9 +95,9 @@ class Taxonomy:
         return found
 
     def ancestors(self, name: str) -> list[str]:
-        """The parents of a tag, nearest first."""
+        """The parents of a tag, nearest first; a tag of another taxonomy has none."""
         found: list[str] = []
-        parent = self.by_name[name].parent
+        parent = self.by_name[name].parent if name in self.by_name else None
         while parent:
             found.append(parent)
             parent = self.by_name[parent].parent

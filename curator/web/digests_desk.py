@@ -21,7 +21,7 @@ from curator.readers import is_name
 from curator.text import clean
 
 if TYPE_CHECKING:
-    from curator.cli.digest_desk import DigestDesk
+    from curator.digest.desk import DigestDesk
     from curator.library import Library
     from curator.serving import Serving
 
@@ -76,7 +76,7 @@ def desk_of(library: Library, reader: str, name: str) -> DigestDesk:
     Raises:
         NotFoundError: there is no such digest, or an earlier release made it.
     """
-    from curator.cli.digest_desk import DigestDesk
+    from curator.digest.desk import DigestDesk
 
     document = document_of(library, reader, name)
     if document.get("version") != 2:
@@ -84,7 +84,7 @@ def desk_of(library: Library, reader: str, name: str) -> DigestDesk:
             f"The digest {clean(name)[:60]!r} was made by an earlier release: it has no such form.",
             remedy="Make it again.",
         )
-    return DigestDesk(library, document)
+    return DigestDesk(library.catalog, library.grounder, document)
 
 
 # ------------------------------------------------------------------------------ storing

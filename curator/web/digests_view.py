@@ -14,7 +14,7 @@ from curator.text import clean
 from curator.web.pages import shown
 
 if TYPE_CHECKING:
-    from curator.cli.digest_desk import DigestDesk
+    from curator.digest.desk import DigestDesk
     from curator.library import Library
 
 __all__ = ["archive", "is_week", "of_desk", "of_old", "origin_of", "unsupported"]

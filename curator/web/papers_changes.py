@@ -65,7 +65,9 @@ def tag(paper_id: str, change: TagChange, serving: Served) -> dict[str, Any]:
     paper = paper_named(library, paper_id)
     with serving.changing:
         name = _tag_named(library, paper.id, change.tag, new=change.has is True)
-        before = library.catalog.corrections.set(paper.id, {name: change.has}, _ancestors(library))
+        before = library.catalog.corrections.set(
+            paper.id, {name: change.has}, library.taxonomy.ancestors
+        )
     if before:
         _learn_later(serving, paper.id)
     was = before.get(name, change.has)
@@ -142,11 +144,6 @@ def _tag_named(library: Library, paper_id: str, typed: str, *, new: bool) -> str
     if found is None and not new:
         raise UsageError(f"The paper has no tag {meant[0]!r}.", remedy="Load the page again.")
     return found or meant[0]
-
-
-def _ancestors(library: Library) -> Any:
-    taxonomy = library.taxonomy
-    return lambda name: taxonomy.ancestors(name) if name in taxonomy.by_name else []
 
 
 def _learn_later(serving: Serving, paper_id: str) -> None:

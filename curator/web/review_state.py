@@ -17,6 +17,7 @@ from curator.digest.formats.words import safe_url
 from curator.errors import UsageError
 from curator.evidence import best_sentence
 from curator.review import ReviewQueue, evidence_in
+from curator.tag_names import tag_named
 from curator.web.pages import shown
 
 if TYPE_CHECKING:
@@ -83,7 +84,7 @@ class Sitting:
         context = ReviewContext(
             queue=(queue := self._queue()),
             corrections=library.catalog.corrections,
-            ancestors=self._ancestors,
+            ancestors=self._library.taxonomy.ancestors,
             on_corrected=self.touched.extend,  # learned from after the reply
         )
         with (
@@ -99,14 +100,7 @@ class Sitting:
                 _queues[self._serving] = ReviewQueue(self._library.catalog)
             return _queues[self._serving]
 
-    def _ancestors(self, tag: str) -> Sequence[str]:
-        """The parents of a tag; a tag of another taxonomy has none."""
-        taxonomy = self._library.taxonomy
-        return taxonomy.ancestors(tag) if tag in taxonomy.by_name else []
-
     def _meant(self, paper_id: str, said: Mapping[str, bool | None]) -> dict[str, bool | None]:
-        from curator.cli.reviewing import tag_named
-
         if not said:
             raise UsageError("Nothing is said of any tag.", remedy="Say of one that it is right.")
         if not paper_id:
