@@ -96,3 +96,13 @@ def test_digests_of_the_first_release_are_kept(tmp_path: Path) -> None:
 
 def test_every_paper_of_a_document() -> None:
     assert [p["paper_id"][-1] for p in every_paper(example())] == ["1", "3", "2", "4"]
+
+
+def test_edits_are_not_stored_over_others(catalog: Catalog) -> None:
+    catalog.digests.save(empty_digest())
+    mine, theirs = {"pinned": {"p1": True}}, {"pinned": {"p2": True}}
+    assert catalog.digests.save_edits("2026-W47", mine, before=None)
+    assert not catalog.digests.save_edits("2026-W47", theirs, before=None)
+    assert catalog.digests.edits("2026-W47") == mine
+    assert catalog.digests.save_edits("2026-W47", theirs, before=mine)
+    assert not catalog.digests.save_edits("2026-W48", mine, before=None)

@@ -15,11 +15,13 @@ import httpx
 import pytest
 from served import BAT, EVIL, OWL, live, make_home, open_library
 
+from curator.digest.desk import DigestDesk, desk_of
 from curator.digest.document import DigestSection, every_paper
 from curator.digest.edits import NOTABLE, merge_edits, no_edits
 from curator.library import Library
 from curator.readers import Profile
 from curator.serving import Serving
+from curator.web import digests_desk
 
 NAME = "2026-W46"
 HERE = f"/digests/me/{NAME}"
@@ -249,6 +251,13 @@ def test_a_summary_is_checked_and_marked_but_never_changed(
         assert not stored(library)["tldrs"] and bad not in text and "quoted" in text
 
 
+def test_the_feed_has_what_the_editor_did(library: Library, ids: dict[str, str]) -> None:
+    with served(library) as page:
+        page.press("drop", ids["owl"])
+        feed = html.unescape(page.get("/digests/me/feed.atom"))
+        assert OWL["title"] not in feed and BAT["title"] in feed
+
+
 def test_notes(library: Library, ids: dict[str, str]) -> None:
     false = "BatSense steers by echoes with 99 milliwatts."
     with served(library) as page:
@@ -369,7 +378,6 @@ def test_what_was_seen_is_not_known_any_more(library: Library, ids: dict[str, st
 def test_taken_back_after_it_was_made_says_when_it_goes(
     library: Library, ids: dict[str, str]
 ) -> None:
-    from curator.digest.desk import DigestDesk
 
     with served(library) as page:
         page.press("rewrite", ids["owl"], text="Read it.")
@@ -493,3 +501,24 @@ def test_no_such_reader_or_week_to_make(library: Library) -> None:
             headers = {"X-CSRF-Token": page.csrf}
             reply = page.client.post("/api/digests", json=body, headers=headers)
             assert reply.status_code == status and reply.json()["error"], body
+
+
+def test_what_another_program_stores_at_the_same_moment_stays(
+    library: Library, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As the command line would, between the page's reading and its writing."""
+    serving = Serving(library)
+    desk = desk_of(library.catalog, library.grounder, "me", NAME)
+    first, second = desk.papers()[:2]
+    others: list[Any] = [{**no_edits(), "pinned": {second: True}}]
+
+    def slow(now: Any, given: Any) -> Any:
+        if others:
+            desk.save(others.pop())
+        return merge_edits(now, given)
+
+    monkeypatch.setattr("curator.web.digests_desk.merge_edits", slow)
+    seen = digests_desk.remember(serving, desk.edits())
+    edits, is_other = digests_desk.store(serving, desk, {"pinned": {first: True}}, seen)
+    assert edits["pinned"] == {first: True, second: True} and is_other
+    assert desk.edits() == edits

@@ -72,11 +72,23 @@ class Digests:
         with self._store.read() as connection:
             return cast("dict[str, Any] | None", connection.execute(query).scalar())
 
-    def save_edits(self, name: str, edits: dict[str, Any], reader: str = ME) -> bool:
-        """Stores what an editor did; whether there is such a digest."""
-        change = update(digests).where(digests.c.reader == reader, digests.c.name == name)
+    def save_edits(
+        self,
+        name: str,
+        edits: dict[str, Any],
+        reader: str = ME,
+        before: dict[str, Any] | object | None = ANYTHING,
+    ) -> bool:
+        """Stores what an editor did; whether it did: there is such a digest, and its edits are
+        those of ``before``, where that is given."""
+        mine = (digests.c.reader == reader, digests.c.name == name)
         with self._store.write() as connection:
-            return connection.execute(change.values(edits=edits)).rowcount > 0
+            if before is not ANYTHING:
+                stored = connection.execute(select(digests.c.edits).where(*mine)).scalar()
+                if (stored or None) != (before or None):
+                    return False
+            change = update(digests).where(*mine).values(edits=edits)
+            return connection.execute(change).rowcount > 0
 
     def names(self, reader: str | None = ME) -> list[str]:
         """The names of one reader's digests, in order; with None those of all readers, each once

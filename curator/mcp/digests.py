@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
+from curator.digest.desk import desk_of
 from curator.digest.document import ME
-from curator.errors import NotFoundError
 from curator.mcp.results import DigestName
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ def digest_names(library: Library) -> list[DigestName]:
 
 
 def digest_text(library: Library, name: str, reader: str, format: Format) -> str:
-    """A digest as it was written last.
+    """A digest with what an editor did to it.
 
     Raises:
         NotFoundError: there is none of that name, or a former version wrote it.
@@ -45,16 +45,7 @@ def digest_text(library: Library, name: str, reader: str, format: Format) -> str
     from curator.digest.formats.view import view_of
     from curator.digest.markdown import to_markdown
 
-    document = library.catalog.digests.get(name, reader)
-    if document is None:
-        raise NotFoundError(
-            f"{reader!r} has no digest {name!r}.", remedy="list_digests says which there are."
-        )
-    if document.get("version") != 2:
-        raise NotFoundError(
-            f"The digest {name!r} was written by a former version.",
-            remedy=f"Write it anew: curator digest {name}",
-        )
+    document = desk_of(library.catalog, library.grounder, reader, name).edited()
     match format:
         case "json":
             return to_json(document)

@@ -6,6 +6,7 @@ back while somebody waits for an answer: the machine's cores and its one model a
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections import deque
@@ -25,6 +26,8 @@ KEPT = 30  # jobs that have ended
 NOTES = 50  # of a job, the last ones
 MOST = 20  # that wait
 _LOOK = 0.1  # seconds
+
+_log = logging.getLogger(__name__)
 
 
 class JobStopped(BaseException):
@@ -177,6 +180,7 @@ class Jobs:
             # A panic of a library in Rust is no Exception; the next job must still be done.
             except BaseException as error:  # noqa: BLE001
                 state, job.error = "failed", f"Something unforeseen: {type(error).__name__}."
+                _log.exception("The job %r ended unforeseen", job.title)
             finally:
                 self._here.job = None
                 with self._lock:

@@ -10,6 +10,7 @@ from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse, Resp
 from pydantic import BaseModel, ConfigDict, Field, StrictBool
 
 from curator.digest import formats
+from curator.digest.desk import DigestDesk, desk_of, stored_digest
 from curator.digest.document import ME, slug
 from curator.errors import NotFoundError
 from curator.readers import is_name
@@ -18,8 +19,6 @@ from curator.text import clean
 from curator.web.digests_desk import (
     Changed,
     change_of,
-    desk_of,
-    document_of,
     remember,
     store,
 )
@@ -148,14 +147,16 @@ def feed(request: Request, reader: str, serving: Served) -> Response:
     if not is_name(reader) or not library.catalog.digests.names(reader):
         library.catalog.readers.require(clean(reader))
     stored = [d for d in library.catalog.digests.documents(reader) if d.get("version") == 2]
+    # With what editors did since: they took out what nobody should read.
+    shown = [DigestDesk(library.catalog, library.grounder, d).edited() for d in stored[-IN_FEED:]]
     here = str(request.url.replace(query="", fragment=""))
-    text = formats.to_atom(stored[-IN_FEED:], url=here)
+    text = formats.to_atom(shown, url=here)
     return Response(text, media_type="application/atom+xml")
 
 
 @router.get("/digests/{reader}/{name}/page", include_in_schema=False)
 def whole_page(reader: str, name: str, serving: Served) -> Response:
-    desk = desk_of(serving.library, reader, name)
+    desk = _desk(serving, reader, name)
     page = formats.to_html(desk.edited()).encode("utf-8", "replace")
     return HTMLResponse(page, headers={"Content-Security-Policy": PAGE_POLICY})
 
@@ -164,16 +165,16 @@ def whole_page(reader: str, name: str, serving: Served) -> Response:
 def markdown(reader: str, name: str, serving: Served) -> Response:
     from curator.digest.markdown import to_markdown
 
-    desk = desk_of(serving.library, reader, name)
+    desk = _desk(serving, reader, name)
     text = to_markdown(desk.edited()).encode("utf-8", "replace")
     return _download(text, "text/markdown", reader, name, "md")
 
 
 @router.get("/digests/{reader}/{name}.json", include_in_schema=False)
 def data(reader: str, name: str, serving: Served) -> Response:
-    document = document_of(serving.library, reader, name)
+    document = stored_digest(serving.library.catalog, reader, name)
     if document.get("version") == 2:
-        document = desk_of(serving.library, reader, name).edited()
+        document = _desk(serving, reader, name).edited()
     text = formats.to_json(document).encode("utf-8", "replace")
     return _download(text, "application/json", reader, name, "json")
 
@@ -183,12 +184,16 @@ def letter(reader: str, name: str, serving: Served) -> Response:
     settings = serving.library.settings
     profile = serving.library.catalog.readers.get(reader)
     made = formats.email_bytes(
-        desk_of(serving.library, reader, name).edited(),
+        _desk(serving, reader, name).edited(),
         sender=settings.mail_from or "curator@localhost",
         recipient=(profile.address if profile else "") or f"{reader}@localhost",
         unsubscribe=settings.unsubscribe,
     )
     return _download(made, "message/rfc822", reader, name, "eml")
+
+
+def _desk(serving: Served, reader: str, name: str) -> DigestDesk:
+    return desk_of(serving.library.catalog, serving.library.grounder, reader, name)
 
 
 def _download(text: bytes, media: str, reader: str, name: str, ending: str) -> Response:
@@ -202,7 +207,7 @@ def _download(text: bytes, media: str, reader: str, name: str, ending: str) -> R
 
 @router.get("/digests/{reader}/{name}", include_in_schema=False)
 def page(request: Request, reader: str, name: str, serving: Served) -> Response:
-    document = document_of(serving.library, reader, name)
+    document = stored_digest(serving.library.catalog, reader, name)
     if document.get("version") != 2:
         title = f"Digest {clean(name)}"
         return render(request, "digest_old.html", title=title, digest=of_old(document))
@@ -223,7 +228,7 @@ def change(
 ) -> Response:
     """What a button of the page does (`change_of`)."""
     with serving.changing:
-        desk = desk_of(serving.library, reader, name)
+        desk = _desk(serving, reader, name)
         changes = change_of(desk, do, paper, text, section)
         if "notes" in changes:  # made of the notes as they are now
             seen = remember(serving, desk.edits())
@@ -247,7 +252,7 @@ def _page(
     told: str = "",
     draft: dict[str, str] | None = None,
 ) -> HTMLResponse:
-    desk = desk_of(serving.library, reader, name)
+    desk = _desk(serving, reader, name)
     return render(
         request,
         "digest.html",
@@ -263,7 +268,7 @@ def _page(
 @router.get("/api/digests/{reader}/{name}")
 def edited(reader: str, name: str, serving: Served) -> dict[str, Any]:
     """A digest with its edits done, the edits, and their print (``seen``)."""
-    desk = desk_of(serving.library, reader, name)
+    desk = _desk(serving, reader, name)
     return {
         "seen": remember(serving, desk.edits()),
         "edits": desk.edits(),
@@ -276,7 +281,7 @@ def edit(reader: str, name: str, body: EditedDigest, serving: Served) -> dict[st
     """Stores changes. ``merged`` says that others had changed something else meanwhile; where they
     changed the same, nothing is stored, and the reply (409) has what is there now."""
     given = body.edits.model_dump(include=body.edits.model_fields_set - {"version"})
-    desk = desk_of(serving.library, reader, name)
+    desk = _desk(serving, reader, name)
     try:
         edits, merged = store(serving, desk, given, body.seen)
     except Changed as changed:

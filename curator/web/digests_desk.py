@@ -17,7 +17,6 @@ from weakref import WeakKeyDictionary
 from curator.digest.document import DigestDocument, DigestPaper, every_paper
 from curator.digest.edits import Edits, Move, merge_edits, no_edits
 from curator.errors import NotFoundError, UsageError
-from curator.readers import is_name
 from curator.text import clean
 
 if TYPE_CHECKING:
@@ -29,8 +28,6 @@ __all__ = [
     "CHANGED",
     "Changed",
     "change_of",
-    "desk_of",
-    "document_of",
     "remember",
     "seen_of",
     "store",
@@ -38,6 +35,8 @@ __all__ = [
 
 LONGEST = 5_000  # characters of a summary or note
 MOST_NOTES = 30  # of one place
+# Another program may store edits between a reading and a writing, but not again and again.
+ATTEMPTS = 5
 KEPT = 100  # former edits that are remembered, to see what changed since
 CHANGED = "It was changed elsewhere since this page was made; your change was not stored."
 
@@ -46,45 +45,6 @@ _before: WeakKeyDictionary[Serving, OrderedDict[str, Edits]] = WeakKeyDictionary
 
 class Changed(UsageError):
     """Somebody else changed the same since; nothing was stored."""
-
-
-# ------------------------------------------------------------------------------ finding
-
-
-def document_of(library: Library, reader: str, name: str) -> DigestDocument:
-    """A stored digest; it may be one of an earlier release (its ``version`` is not 2).
-
-    Raises:
-        NotFoundError: there is no such reader or digest.
-    """
-    if not is_name(reader):
-        raise NotFoundError(f"There is no reader {clean(reader)[:60]!r}.", remedy="See Digests.")
-    document = library.catalog.digests.get(name, reader)
-    if document is None:
-        if not library.catalog.digests.names(reader):
-            library.catalog.readers.require(reader)
-        whose = "" if reader == "me" else f" of the reader {reader!r}"
-        raise NotFoundError(
-            f"There is no digest {clean(name)[:60]!r}{whose}.", remedy="See Digests."
-        )
-    return document
-
-
-def desk_of(library: Library, reader: str, name: str) -> DigestDesk:
-    """A stored digest with its edits.
-
-    Raises:
-        NotFoundError: there is no such digest, or an earlier release made it.
-    """
-    from curator.digest.desk import DigestDesk
-
-    document = document_of(library, reader, name)
-    if document.get("version") != 2:
-        raise NotFoundError(
-            f"The digest {clean(name)[:60]!r} was made by an earlier release: it has no such form.",
-            remedy="Make it again.",
-        )
-    return DigestDesk(library.catalog, library.grounder, document)
 
 
 # ------------------------------------------------------------------------------ storing
@@ -118,17 +78,19 @@ def store(
         Changed: others changed the same; nothing is stored.
         UsageError: a text is too long, or a section or paper is none.
     """
-    with serving.changing:
-        now = desk.edits() or no_edits()
+    for _ in range(ATTEMPTS):
+        stored = desk.edits()
+        now = stored or no_edits()
         changes = _checked(serving.library, desk, given)
         is_other = seen != seen_of(now)
         if is_other:
             base = _before.get(serving, OrderedDict()).get(seen)
             changes = _joined(changes, now, base)
         merged = merge_edits(now, cast(Edits, {**no_edits(), **changes}))
-        desk.save(merged)
-    remember(serving, merged)
-    return merged, is_other
+        if desk.replace(stored, merged):
+            remember(serving, merged)
+            return merged, is_other
+    raise _changed()
 
 
 def _joined(given: dict[str, Any], now: Edits, base: Edits | None) -> dict[str, Any]:
