@@ -11,6 +11,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -31,6 +32,7 @@ __all__ = ["FINGERPRINT", "LexicalIndex"]
 
 FINGERPRINT = "words 3: seq; folded title x3 and abstract in english stems; authors as written"
 TITLE_TIMES = 3  # that a title's words count, found as the weights of `curator.fusion` were
+WORDS_KEPT = 20_000  # some 4 MB
 # A letter that is in no name. It is not indexed but takes up a place, so that the last word of
 # an author and the first of the next are too far apart for one name.
 _APART = "ꙮ"
@@ -59,6 +61,11 @@ class LexicalIndex:
         self._current: tuple[tuple[int, ...], Any] | None = None  # a stamp and its searcher
         self._counted: tuple[Any, dict[str, int]] = None, {}  # a searcher and its frequencies
         self._analyzer, self._names = _analyzers()
+        # Twenty abstracts are looked through for each search; most of their words are the same.
+        analyzer = self._analyzer
+        self._of_word = lru_cache(maxsize=WORDS_KEPT)(
+            lambda word: tuple(analyzer.analyze(_folded(word)))
+        )
         self._schema = _schema()
 
     # ----------------------------------------------------------------- syncing
@@ -236,7 +243,7 @@ class LexicalIndex:
         wanted = set(self.words(query if isinstance(query, str) else query.text))
         if not wanted:
             return []
-        spans = ((start, end, self.words(text[start:end])) for start, end in words_of(text))
+        spans = ((start, end, self._of_word(text[start:end])) for start, end in words_of(text))
         return [(start, end) for start, end, stems in spans if not wanted.isdisjoint(stems)]
 
     def count(self) -> int:
