@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import atexit
-import contextlib
 import os
 import sys
 
@@ -36,11 +34,9 @@ def _as_a_module() -> None:
     except SystemExit as end:
         if end.code != 130:
             raise
-        atexit._run_exitfuncs()
-        for stream in (sys.stdout, sys.stderr):
-            with contextlib.suppress(OSError, ValueError):
-                stream.flush()
-        os._exit(130)
+        from curator.cli.leaving import leave
+
+        leave(130)
 
 
 if __name__ == "__main__":

@@ -160,6 +160,28 @@ class Threads:
             )
             return [(str(name), int(count), str(last)) for name, count, last in found]
 
+    def replace_last(
+        self,
+        name: str,
+        answer: Mapping[str, Any],
+        evidence: Sequence[Mapping[str, Any]] = (),
+        where: str = "",
+    ) -> None:
+        """Puts an answer in the place of the last one, as if that had never been given.
+
+        Raises:
+            StorageError: the file is damaged, or cannot be written.
+        """
+        self.undo(name)
+        if not answer["abstained"]:  # as `graphs.ask` writes down what follow-ups build on
+            turn = {
+                "question": answer["question"],
+                "answer": answer["answer"],
+                "paper_ids": [source["paper_id"] for source in answer["sources"]],
+            }
+            self._set_turns(name, summarised([*self.turns(name), turn]))
+        self.record(name, answer, evidence, where)
+
     def undo(self, name: str) -> Said | None:
         """Takes the last question and its answer back, as if it had never been asked; gives
         what it took, or None where nothing was said."""

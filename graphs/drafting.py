@@ -117,7 +117,13 @@ class _Desk:
 
     def draft(self, llm: Writer, *, again: bool = False) -> int:
         """Has a model write, ``again`` after its first draft was refused; how many of its
-        sentences passed."""
+        sentences passed.
+
+        Raises:
+            Cancelled: nobody waits for it.
+        """
+        if self.context.cancelled():
+            raise Cancelled
         done = self.done
         before, looked_at, seen = self.passed, 0, ""
 

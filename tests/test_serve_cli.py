@@ -115,3 +115,30 @@ def test_other_names_are_refused_unless_they_are_allowed(home: Path) -> None:
 def test_a_name_that_can_be_none(home: Path) -> None:
     done = curator("--home", home, "serve", "--port", "0", "--allow-host", "a b/c")
     assert done.code == 2 and "a b/c" in done.err and "Traceback" not in done.err
+
+
+def test_what_a_client_says_of_its_address_is_not_believed(home: Path) -> None:
+    with serving(home, CURATOR_TOKEN="a-long-token-of-the-lab") as (address, _):
+        codes = [
+            httpx.get(
+                address + "/v1/models",
+                headers={"Authorization": "Bearer no", "X-Forwarded-For": f"192.0.2.{n}"},
+            ).status_code
+            for n in range(7)
+        ]
+    assert codes[0] == 401 and codes[-1] == 429
+
+
+def test_an_answer_that_nobody_reads_does_not_hold_the_end_up() -> None:
+    code = (
+        "import threading, time\n"
+        "from curator.cli.leaving import let_go\n"
+        "import atexit; atexit.register(print, 'registered', flush=True)\n"
+        "threading.Thread(target=time.sleep, args=(120,)).start()\n"
+        "print('said')\n"
+        "let_go()\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=30, check=False
+    )
+    assert (done.returncode, done.stdout) == (0, "said\nregistered\n")

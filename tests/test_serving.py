@@ -150,6 +150,7 @@ class Model:
     def __init__(self) -> None:
         self.entered, self.go, self.stopped = (threading.Event() for _ in range(3))
         self.go.set()
+        self.deaf = False  # looks at nothing while it writes, as a server behind an API
         self.calls = 0
 
     def __call__(self, request: Request) -> Said:
@@ -158,7 +159,7 @@ class Model:
         for _ in range(600):
             if self.go.wait(0.05):
                 break
-            if request.on_text is not None:
+            if request.on_text is not None and not self.deaf:
                 try:
                     request.on_text('{"sentences": [')
                 except BaseException:
@@ -277,6 +278,83 @@ def test_a_conversation_is_answered_once_at_a_time(library: Library, model: Mode
     run(work)
 
 
+def test_asked_again_the_new_answer_takes_the_place_of_the_old(library: Library) -> None:
+    async def work() -> None:
+        answering = Serving(library).answering
+        await all_of(answering.ask("ada", "What does rain do to OwlNet?", thread="owls"))
+        await all_of(answering.ask("ada", QUESTION, thread="owls"))
+        (_, old), turns = library.threads.said("owls"), library.threads.turns("owls")
+        await all_of(answering.ask("ada", QUESTION, thread="owls", again=True))
+        (first, new) = library.threads.said("owls")
+        assert first.question == "What does rain do to OwlNet?"
+        assert new.answer["sentences"] == old.answer["sentences"] and new.evidence == old.evidence
+        assert library.threads.turns("owls") == turns
+        await all_of(answering.ask("ada", "Where was it tested?", thread="owls"))
+        assert len(library.threads.said("owls")) == 3
+
+    run(work)
+
+
+def test_asked_again_in_vain_the_old_answer_stays(
+    library: Library, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def work() -> None:
+        answering = Answering(library, FairQueue(most=1, per_client=1))
+        await all_of(answering.ask("ada", QUESTION, thread="owls"))
+        kept = library.threads.said("owls"), library.threads.turns("owls")
+
+        with pytest.raises(UsageError, match="meanwhile"):
+            await all_of(answering.ask("ada", "Another question?", thread="owls", again=True))
+        ticket = answering.queue.enter("ada")
+        with pytest.raises(Busy):
+            await all_of(answering.ask("ada", QUESTION, thread="owls", again=True))
+        ticket.leave()
+        monkeypatch.setattr(library, "ask", _missing)
+        with pytest.raises(MissingError):
+            await all_of(answering.ask("ada", QUESTION, thread="owls", again=True))
+        assert (library.threads.said("owls"), library.threads.turns("owls")) == kept
+
+    run(work)
+
+
+def test_a_question_without_an_answer_is_asked_again(library: Library) -> None:
+    async def work() -> None:
+        answering = Serving(library).answering
+        await all_of(answering.ask("ada", QUESTION, thread="owls"))
+        question = "How many GPU-hours did the zebra telescope take?"
+        events = await all_of(answering.ask("ada", question, thread="owls"))
+        assert events[-1]["answer"]["abstained"]
+        turns = library.threads.turns("owls")
+        await all_of(answering.ask("ada", question, thread="owls", again=True))
+        assert [said.question for said in library.threads.said("owls")] == [QUESTION, question]
+        assert library.threads.turns("owls") == turns
+
+    run(work)
+
+
+def _missing(*_: object, **__: object) -> None:
+    raise MissingError("No weights.", remedy="Pull them.")
+
+
+def test_a_call_to_a_server_keeps_no_place_of_one_who_left(library: Library, model: Model) -> None:
+    """It cannot be taken back, and another question need not wait for it."""
+
+    async def work() -> None:
+        answering = Answering(library, FairQueue(), one_model=False)
+        model.deaf = True
+        model.go.clear()
+        reading = asyncio.create_task(all_of(answering.ask("ada", QUESTION, thread="owls")))
+        await until(model.entered.is_set)
+        reading.cancel()
+        await until(lambda: answering.queue.serving == 0)
+        assert answering.talking("owls")  # whose end it is still on its way to
+        model.go.set()
+        await until(lambda: not answering.talking("owls"))
+        assert model.calls == 1 and library.threads.said("owls") == []
+
+    run(work)
+
+
 @pytest.mark.parametrize("question", ["", " \n\t", "x" * 2001])
 def test_what_is_no_question_takes_no_place(library: Library, question: str) -> None:
     async def work() -> None:
@@ -291,12 +369,9 @@ def test_what_is_no_question_takes_no_place(library: Library, question: str) -> 
 def test_an_error_reaches_who_asked_and_frees_the_place(
     library: Library, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def missing(*_: object, **__: object) -> None:
-        raise MissingError("No weights.", remedy="Pull them.")
-
     async def work() -> None:
         answering = Serving(library).answering
-        monkeypatch.setattr(library, "ask", missing)
+        monkeypatch.setattr(library, "ask", _missing)
         with pytest.raises(CuratorError, match="No weights"):
             await all_of(answering.ask("ada", QUESTION, thread="owls"))
         await until(lambda: answering.queue.serving == 0)

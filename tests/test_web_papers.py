@@ -12,6 +12,7 @@ from typing import Any
 
 import httpx
 import pytest
+from fakes import add, record
 from served import EVIL, OWL, live, make_home, open_library
 
 from curator.library import Library
@@ -503,3 +504,11 @@ def test_addresses_say_only_what_was_asked() -> None:
     assert Asked().address() == "/library" and Asked().chips == []
     assert [chip.value for chip in asked.chips] == ["x y", "unread"]
     assert asked.chips[1].without == "/library?q=a+%26+b&tag=x+y&sort=newest"
+
+
+def test_keys_in_addresses_of_feeds_are_on_no_page(visit: Visit) -> None:
+    address = "https://journal.example/feed.xml?key=TOPSECRET"
+    report = add(visit.library.catalog, record("Keyed", "It came by a key."), source=address)
+    (paper_id,) = report.paper_ids
+    page = visit.get(f"/papers/{paper_id}").text
+    assert "journal.example/feed.xml" in page and "TOPSECRET" not in page

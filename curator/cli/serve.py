@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import threading
 from contextlib import suppress
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from curator.cli.leaving import let_go
 from curator.cli.options import MaxCalls, MaxTokens, ModelName
 from curator.cli.terminal import command, note, open_library
 
@@ -52,6 +54,7 @@ def serve(
     with open_library(model=model, budget=_budget(max_calls, max_tokens)) as library:
         token = _token(library, host)
         _serve(library, host, port, token, tuple(allow_host or ()), open_browser)
+    let_go()
 
 
 def _budget(max_calls: int | None, max_tokens: int | None) -> Budget:
@@ -129,6 +132,8 @@ def _serve(
             access_log=False,  # questions stand in addresses
             timeout_graceful_shutdown=3,
             server_header=False,
+            # Else whoever connects from this machine could say to be somebody else each time.
+            proxy_headers="FORWARDED_ALLOW_IPS" in os.environ,
         )
         # uvicorn ends in order at both signals, and then hands them on.
         signal.signal(signal.SIGTERM, signal.default_int_handler)
@@ -161,3 +166,4 @@ def mcp(
             serve_stdio(serving)
         finally:
             serving.close()
+    let_go()

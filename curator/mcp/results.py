@@ -9,6 +9,7 @@ from pydantic import BaseModel, Field
 
 from curator.answers import known_from
 from curator.digest.formats.words import safe_url
+from curator.serving.work_adding import public_source
 from curator.text import clean, plain
 
 if TYPE_CHECKING:
@@ -266,17 +267,8 @@ def details(
         summary=tldr.text if tldr else "",
         summary_known=_known(tldr),
         tags=[_tag(tag) for tag in tags],
-        seen_in=[_public(str(one["source"])) for one in seen],
+        seen_in=[public_source(str(one["source"])) for one in seen],
     )
-
-
-def _public(source: str) -> str:
-    """A source without the folders of this machine, and without keys in addresses."""
-    from curator.serving.work_adding import hide_queries
-
-    if source.startswith(("/", "\\")) or source[1:3] in (":\\", ":/"):
-        return source.replace("\\", "/").rsplit("/", 1)[-1]
-    return hide_queries(source)
 
 
 def answered(answer: Answer) -> Answered:

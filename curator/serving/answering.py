@@ -10,7 +10,8 @@ import asyncio
 import threading
 from collections.abc import AsyncGenerator, Callable, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, cast
 
 from curator.errors import UsageError
 from curator.serving.queue import FairQueue, Ticket
@@ -24,6 +25,7 @@ __all__ = ["LONGEST", "Answering"]
 
 Event = dict[str, Any]
 
+THREADS = 32  # those of readers who left may wait for a server's answer for long
 LONGEST = 2_000  # characters of a question; the local model's context is what bounds it
 
 
@@ -32,13 +34,15 @@ class _Left(BaseException):  # no handler of errors on its way may take it for o
 
 
 class Answering:
-    """Asks ``library`` for everybody who waits in ``queue``."""
+    """Asks ``library`` for everybody who waits in ``queue``. ``one_model``: it is in this process,
+    so a place is free only once the model has let go."""
 
-    def __init__(self, library: Library, queue: FairQueue) -> None:
+    def __init__(self, library: Library, queue: FairQueue, *, one_model: bool = True) -> None:
         self._library = library
         self.queue = queue
+        self._one_model = one_model
         # Threads of its own: those that serve pages are never all taken by answers.
-        self._threads = ThreadPoolExecutor(thread_name_prefix="answer")
+        self._threads = ThreadPoolExecutor(THREADS, "answer")
         self._talking: set[str] = set()
 
     async def ask(
@@ -48,13 +52,16 @@ class Answering:
         filters: Filters | None = None,
         *,
         thread: str | None = None,
+        again: bool = False,
         turns: Sequence[Turn] = (),
     ) -> AsyncGenerator[Event]:
         """The events of one answer: ``{"event": "queued", "position": n}`` while others are
         served before, ``{"event": "started"}``, those of the graph (``retrieved``, ``evidence``,
         ``writing``, ``sentence``, ``refused``, ``abstained``, …), at last ``{"event": "answer",
         "answer": Answer}``. With ``thread``, it is the next turn of that conversation, and is
-        written down there; with ``turns``, the next of one that the client keeps.
+        written down there; ``again``: it is that conversation's last question, and this answer
+        takes the place of the stored one, once there is one. With ``turns``, it is the next of
+        one that the client keeps.
 
         Close the stream (``aclose``, or by cancelling who reads it) to stop it.
 
@@ -73,12 +80,15 @@ class Answering:
         ticket = self.queue.enter(client)
         if thread is not None:
             self._talking.add(thread)
-        work = _Work(lambda: self._done(ticket, thread))
+        # A call to a server cannot be taken back, but another one need not wait for it.
+        freed = None if self._one_model else ticket.leave
+        work = _Work(lambda: self._done(ticket, thread), freed)
         try:
             async for position in ticket.positions():
                 yield {"event": "queued", "position": position}
             yield {"event": "started"}
-            work.begin(self._threads, lambda: self._answer(work, question, filters, thread, turns))
+            given = _Given(question, filters, thread, again, turns)
+            work.begin(self._threads, lambda: self._answer(work, given))
             while (event := await work.events.get()) is not None:
                 yield event
             if work.error is not None:
@@ -90,16 +100,12 @@ class Answering:
         """Whether a conversation is being answered, or the model has not let go of it yet."""
         return thread in self._talking
 
-    def _answer(
-        self,
-        work: _Work,
-        question: str,
-        filters: Filters | None,
-        thread: str | None,
-        turns: Sequence[Turn],
-    ) -> None:
+    def _answer(self, work: _Work, given: _Given) -> None:
         """Runs in a thread."""
         evidence: list[Any] = []
+        thread, turns = given.thread, given.turns
+        if given.again and thread is not None:
+            turns = self._without_last(thread, given.question)
 
         def on_event(event: Event) -> None:
             if work.left.is_set():
@@ -109,12 +115,37 @@ class Answering:
             work.tell(event)
 
         answer = self._library.ask(
-            question, filters, on_event=on_event, thread=thread, turns=turns, left=work.left
+            given.question,
+            given.filters,
+            on_event=on_event,
+            thread=None if given.again else thread,
+            turns=turns,
+            left=work.left,
         )
         if thread is not None:
-            where = str(filters.expression) if filters else ""
-            self._library.threads.record(thread, answer, evidence, where)
+            where = str(given.filters.expression) if given.filters else ""
+            threads = self._library.threads
+            write = threads.replace_last if given.again else threads.record
+            write(thread, answer, evidence, where)
         work.tell({"event": "answer", "answer": answer})
+
+    def _without_last(self, thread: str, question: str) -> list[Turn]:
+        """The turns of a conversation before its last question.
+
+        Raises:
+            UsageError: the last question is another one.
+        """
+        threads = self._library.threads
+        last = next(iter(threads.said(thread, 1)), None)
+        if last is None or last.question != question:
+            raise UsageError(
+                "Something else was asked here meanwhile.", remedy="Load the page again."
+            )
+        turns = [cast("Turn", turn) for turn in threads.turns(thread)]
+        # A question that was not answered has left no turn.
+        if turns and turns[-1]["question"] == question and not last.answer["abstained"]:
+            turns = turns[:-1]
+        return turns
 
     def _done(self, ticket: Ticket, thread: str | None) -> None:
         ticket.leave()
@@ -126,12 +157,24 @@ class Answering:
         self._threads.shutdown(wait=False, cancel_futures=True)
 
 
+@dataclass(frozen=True)
+class _Given:
+    """What is asked."""
+
+    question: str
+    filters: Filters | None
+    thread: str | None
+    again: bool
+    turns: Sequence[Turn]
+
+
 class _Work:
     """One answer between the loop and its thread; ``done`` is called in the loop, once, when
-    neither needs its place any more."""
+    neither needs its place any more; ``left``, where given, as soon as nobody reads on."""
 
-    def __init__(self, done: Callable[[], None]) -> None:
+    def __init__(self, done: Callable[[], None], left: Callable[[], None] | None = None) -> None:
         self._done = done
+        self._when_left = left
         self._loop = asyncio.get_running_loop()
         self._running = False
         self.left = threading.Event()
@@ -171,6 +214,8 @@ class _Work:
         self.left.set()
         if not self._running:
             self._done()
+        elif self._when_left is not None:
+            self._when_left()
 
 
 def asked(question: str) -> str:

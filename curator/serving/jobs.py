@@ -149,7 +149,9 @@ class Jobs:
             self._current.notes.append(text)
 
     def close(self) -> None:
-        """Stops what is under way, before its next step."""
+        """Stops what is under way, before its next step. A second time it does nothing."""
+        if self._closed:
+            return
         self._closed = True
         self._todo.put(None)
         if self._thread is not None:

@@ -31,7 +31,7 @@ class Serving:
         # A local model is one; a server takes as many calls as it is set to.
         is_local = library.settings.model.startswith("local")
         self.queue = FairQueue(1 if is_local else library.settings.api_concurrency)
-        self.answering = Answering(library, self.queue)
+        self.answering = Answering(library, self.queue, one_model=is_local)
         self.jobs = Jobs(busy=lambda: bool(self.queue.serving or self.queue.waiting))
         self.changing = threading.RLock()
         library.progress = self.jobs.progress

@@ -166,7 +166,9 @@ def digest_job(serving: Serving, week: str | None = None, reader: str = ME, limi
         week = week_of(now, profile.zone, last=chosen == "last")
     try:
         period = period_of(week, None, None, today=today_in(now, profile.zone))
-    except OverflowError:  # the last days of the year 9999
+        if period.since < "1900":
+            raise OverflowError
+    except OverflowError:  # the last days of the year 9999, and those before all papers
         raise UsageError(f"There is no week {week!r}.", remedy="Give one like 2026-W47.") from None
 
     def work() -> dict[str, Any]:

@@ -53,6 +53,14 @@ def hide_queries(text: str) -> str:
     return _QUERY.sub(r"\1?…", text)
 
 
+def public_source(source: str) -> str:
+    """A source as everybody may see it: without the folders of this machine, and without keys in
+    addresses."""
+    if source.startswith(("/", "\\")) or source[1:3] in (":\\", ":/"):
+        return source.replace("\\", "/").rsplit("/", 1)[-1]
+    return hide_queries(source)
+
+
 def outside_only(sources: Sequence[str]) -> list[str]:
     """The sources, without what is around them, where all are feeds or http(s) addresses of
     public hosts. Nothing is opened, nothing is asked for. What a name of a host stands for is

@@ -118,12 +118,25 @@ def _answer(
 async def _told(request: Request, error: Exception) -> Response:
     assert isinstance(error, CuratorError)
     wait = error.wait if isinstance(error, Busy) else None
-    return _answer(request, status_of(error), error.message, error.remedy, wait)
+    message, remedy = (_without_folders(request, text) for text in (error.message, error.remedy))
+    return _answer(request, status_of(error), message, remedy, wait)
+
+
+def _without_folders(request: Request, text: str) -> str:
+    """Where others use the server, its folders are nobody's business but its owner's."""
+    serving: Serving = request.app.state.serving
+    if serving.token is None:
+        return text
+    for folder in (serving.library.home.root, serving.library.settings.models_dir):
+        text = text.replace(str(folder), "…")
+    return text
 
 
 async def _refused(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
-    return _answer(request, error.status_code, str(error.detail))
+    nothing = error.status_code == 404 and error.detail == "Not Found"
+    told = "There is nothing at this address." if nothing else str(error.detail)
+    return _answer(request, error.status_code, told)
 
 
 async def _not_understood(request: Request, error: Exception) -> Response:

@@ -26,7 +26,6 @@ from curator.web.chat_threads import (
     known,
     listed,
     new_name,
-    take_back,
 )
 from curator.web.chat_view import address_of, said_view
 from curator.web.pages import Client, Served, render, shown
@@ -105,7 +104,7 @@ async def send(
     )
 
     async def answer() -> None:
-        stream = serving.answering.ask(client, question, filters, thread=name)
+        stream = serving.answering.ask(client, question, filters, thread=name, again=do == "retry")
         try:
             async for _ in stream:
                 pass
@@ -130,7 +129,10 @@ def _understood(
         last = serving.library.threads.said(thread, 1)
         only = Only(where=last[-1].where or None if last else None)
         filters = chosen(serving.library, only)
-        return thread, take_back(serving, thread).question, filters
+        if not last:
+            raise NotFoundError("Nothing was asked in it yet.", remedy="Ask a question.")
+        at_rest(serving, thread)
+        return thread, last[-1].question, filters
     filters = chosen(serving.library, only)
     question = asked(clean(question))
     if not thread:

@@ -34,13 +34,15 @@ router = APIRouter(prefix="/api", tags=["chat"])
 class Question(BaseModel):
     """A question; with ``thread`` the next of that conversation, which begins with it if there is
     none of that name. ``new``: the first of a new one, whose name is made from it. With neither,
-    it belongs to none, and nothing is written down."""
+    it belongs to none, and nothing is written down. ``again``: it is the last question of
+    ``thread``, and the new answer takes the place of the stored one."""
 
     model_config = ConfigDict(extra="forbid")
 
     question: str
     thread: str | None = None
     new: bool = False
+    again: bool = False
     filters: Only = Field(default_factory=Only)
 
 
@@ -62,7 +64,8 @@ async def ask(question: Question, serving: Served, client: Client) -> EventLines
     """Answers, as lines of JSON that are written as they come. The first may be ``{"event":
     "thread", "thread", "address"}``; then as `curator.serving.Answering.ask` tells."""
     text, thread, filters = await run_in_threadpool(_understood, serving, question)
-    stream = serving.answering.ask(client, text, filters, thread=thread)
+    again = question.again and thread is not None
+    stream = serving.answering.ask(client, text, filters, thread=thread, again=again)
     before: list[Event] = []
     if thread is not None:
         before = [{"event": "thread", "thread": thread, "address": address_of(thread)}]

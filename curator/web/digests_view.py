@@ -190,11 +190,12 @@ def _notes(notes: list[Sentence], place: str, edits: Edits) -> list[dict[str, An
 
 
 def _sentence(sentence: Sentence) -> dict[str, Any]:
+    text = shown(sentence["text"])
     quotes = [shown(one["quote"]) for one in sentence["citations"]]
     return {
-        "text": shown(sentence["text"]),
+        "text": text,
         "origin": origin_of(sentence),
-        "quotes": [quote for quote in quotes if quote and quote != shown(sentence["text"])],
+        "quotes": [quote for quote in quotes if quote and quote not in text],
         "papers": list(dict.fromkeys(one["paper_id"] for one in sentence["citations"])),
     }
 

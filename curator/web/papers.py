@@ -15,10 +15,10 @@ from curator.errors import UsageError
 from curator.filters import Filters
 from curator.query import ParsedQuery
 from curator.web.pages import Served, render, shown
-from curator.web.papers_asked import Asked, AskedFor
+from curator.web.papers_asked import AskedFor
 from curator.web.papers_changes import paper_named
 from curator.web.papers_changes import router as changes
-from curator.web.papers_found import FacetCounts, find, hits_of, pieces
+from curator.web.papers_found import FacetCounts, find, hits_of, ids_found, pieces
 from curator.web.papers_page import page_of
 
 if TYPE_CHECKING:
@@ -97,10 +97,7 @@ def export_library(asked: AskedFor, serving: Served, format: Format = "bibtex") 
     """A file with the papers that pass the filters; of a search, with those shown so far."""
     filters = asked.filters(serving.library)
     if asked.q:
-        shown_ids = []
-        for page in range(1, asked.page + 1):
-            shown_ids += [hit["paper_id"] for hit in find(serving.library, _at(asked, page)).hits]
-        filters = Filters(paper_ids=tuple(shown_ids) or ("-",))
+        filters = Filters(paper_ids=tuple(ids_found(serving.library, asked)) or ("-",))
     return _file(serving.library, filters, format, "papers")
 
 
@@ -153,12 +150,6 @@ def _similar(library: Library, paper_id: str, limit: int = SIMILAR) -> dict[str,
 
 
 # --------------------------------------------------------------------------- parts
-
-
-def _at(asked: Asked, page: int) -> Asked:
-    from dataclasses import replace
-
-    return replace(asked, page=page)
 
 
 def _facet_counts(request: Request, serving: Serving) -> FacetCounts:

@@ -26,7 +26,17 @@ if TYPE_CHECKING:
     from curator.paper import Paper
     from curator.retrieval import Hit
 
-__all__ = ["FacetCounts", "Found", "find", "hits_of", "links_of", "pieces", "safe", "tags_of"]
+__all__ = [
+    "FacetCounts",
+    "Found",
+    "find",
+    "hits_of",
+    "ids_found",
+    "links_of",
+    "pieces",
+    "safe",
+    "tags_of",
+]
 
 SNIPPET = 420  # characters
 BEFORE = 90  # of them before the first match, where a sentence is longer
@@ -68,6 +78,17 @@ def find(library: Library, asked: Asked) -> Found:
         chosen = [(paper, None) for paper in newest]
     hits = hits_of(library, chosen[start:end], parsed, first=start + 1)
     return Found(hits, total, len(chosen) > end, 1000 * (time.monotonic() - started))
+
+
+def ids_found(library: Library, asked: Asked) -> list[str]:
+    """The ids of a search's papers up to the end of its page.
+
+    Raises:
+        UsageError: what is asked for cannot be read, or is too far down a ranking.
+    """
+    end = asked.page * PAGE
+    hits = _ranked(library, asked, parse_query(asked.q), asked.filters(library), end)
+    return [hit.paper.id for hit in hits[:end]]
 
 
 def _ranked(

@@ -8,6 +8,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from curator.errors import MissingError
+from curator.serving.work_adding import public_source
 from curator.versions import versions_of
 from curator.web.pages import shown
 from curator.web.papers_found import links_of, safe, tags_of
@@ -123,12 +124,12 @@ def _roles(library: Library, paper: Paper) -> list[tuple[str, str]]:
 
 
 def _place(seen: dict[str, Any]) -> dict[str, Any]:
-    """Where a paper was seen. The folders above a file are nobody's business but its owner's."""
+    """Where a paper was seen."""
     source = str(seen["source"])
-    name = source.rpartition("/")[2] if source.startswith("/") else source
+    public = public_source(source)
     return {
-        "source": shown(name),
-        "link": safe(source),
+        "source": shown(public),
+        "link": safe(source) if public == source else None,
         "place": shown(seen["place"]),
         "first": str(seen["first_seen"])[:10],
         "last": str(seen["last_seen"])[:10],

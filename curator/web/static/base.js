@@ -79,6 +79,10 @@ export function typing(event) {
     || ["INPUT", "TEXTAREA", "SELECT"].includes(at.tagName);
 }
 
+// On a small phone the pages' names do not all fit: the present one is in sight.
+const here = document.querySelector(".bar [aria-current]"), names = here?.closest("nav");
+if (here) names.scrollLeft += here.getBoundingClientRect().right - names.getBoundingClientRect().right;
+
 const kept = (() => { try { return localStorage.getItem("theme"); } catch { return null; } })();
 if (kept) root.dataset.theme = kept;
 document.getElementById("theme")?.addEventListener("click", () => {

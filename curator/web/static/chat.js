@@ -90,7 +90,7 @@ function begin(question) {
   return { exchange, status, sentences, answer, after, question };
 }
 
-/** The answer's buttons; `kept`: the question is in the conversation, and is taken back first. */
+/** The answer's buttons; `kept`: the question is in the conversation already. */
 function finish(shownOn, copied, kept) {
   const { after, exchange, only } = shownOn;
   const question = exchange.dataset.asked ?? shownOn.question;
@@ -124,7 +124,7 @@ function adopt(event) {
 }
 
 /** Asks, and shows what comes. What was shown stays, also when it is stopped or breaks off. */
-async function ask(question, only = filters()) {
+async function ask(question, only = filters(), instead = false) {
   const on = { ...begin(question), only };
   const { status, sentences, answer, exchange } = on;
   const controller = underWay = new AbortController();
@@ -143,7 +143,7 @@ async function ask(question, only = filters()) {
   addEventListener("scroll", scrolled, { passive: true });
   exchange.scrollIntoView({ block: "nearest" });
   try {
-    const body = { question, thread, new: !thread, filters: only };
+    const body = { question, thread, new: !thread, again: instead, filters: only };
     for await (const event of events("/api/ask", body, controller.signal)) {
       if (event.event === "thread") {
         begun = event;
@@ -174,7 +174,7 @@ async function ask(question, only = filters()) {
     answer.append(element("p", { class: stopped ? "stopped" : "note", role: stopped ? null : "alert" }, text));
     if (stopped) say("Stopped.");
     if (!begun) field.value ||= question; // it was not even taken
-    finish(on, "", false);
+    finish(on, "", instead);
   } finally {
     removeEventListener("scroll", scrolled);
     if (underWay === controller) { underWay = null; busy(false); }
@@ -207,14 +207,8 @@ function settle(on, event, streamed) {
 /** The same question once more, in place of its last answer. */
 async function again(exchange, question, only, kept) {
   if (underWay) return;
-  if (kept) {
-    const name = encodeURIComponent(chat.dataset.thread);
-    try {
-      await send(`/api/threads/${name}/undo`, { question });
-    } catch { return; } // it was told
-  }
   exchange.remove();
-  await ask(question, only);
+  await ask(question, only, kept); // the stored answer stays until there is a new one
 }
 
 function busy(is) {

@@ -15,7 +15,7 @@ const WAIT = 120;  // milliseconds after the last key
 
 let running = null;
 let timer = 0;
-let asked = field.value.trim();
+let asked = field.defaultValue.trim();  // what the page was made for
 
 if (matchMedia("(max-width: 52rem)").matches) document.getElementById("facets").open = false;
 help.hidden = false;
@@ -72,7 +72,7 @@ function show(found, page, words) {
   if (found.total !== null) {
     const filtered = [...parameters(1)].some(([name]) => !["q", "sort"].includes(name));
     count.textContent = `${found.total.toLocaleString("en")} ${found.total === 1 ? "paper" : "papers"}`
-      + `${filtered ? " with these filters" : ""}, newest first`;
+      + `${filtered ? " with these filters" : ""}${found.total > 1 ? ", newest first" : ""}`;
   } else {
     count.textContent = number ? `The best ${number} matches` : "Nothing found";
   }
@@ -162,3 +162,6 @@ document.addEventListener("keydown", (event) => {
   else if (!(paper && paperKey(paper, event.key))) return;
   event.preventDefault();
 });
+
+// What was typed before this script was there counts, too.
+if (field.value.trim() !== asked) load(1);

@@ -42,7 +42,7 @@ function shape(context, kind, x, y, size) {
 }
 
 const kindOf = (colour) => (colour === 8 ? 0 : colour % 4);
-const size = () => Math.max(2.2, Math.min(9, 3.4 * Math.sqrt(view.scale / fit) * Math.min(1, 40 / Math.sqrt(data.papers.length || 1) + .35)));
+const size = () => Math.max(2.2, Math.min(7, 3.4 * Math.sqrt(view.scale / fit) * Math.min(1.6, 12 / Math.sqrt(data.papers.length || 1) + .5)));
 
 function paint() {
   painting = 0;
@@ -78,16 +78,17 @@ function paint() {
   if (titled.length <= NAMED) titles(titled, radius, ink, card);
 }
 
-/** Few in view have their titles beside them, where there is room. */
+/** Few in view have their titles beside them, where there is room: over no other paper. */
 function titles(papers, radius, ink, card) {
-  const taken = [];
+  const taken = papers.map(([, x, y]) => [x - radius, x + radius, y]);
   pen.font = "12px system-ui, sans-serif";
   pen.textBaseline = "middle";
   for (const [paper, x, y] of papers) {
     const text = paper.title.length > 44 ? `${paper.title.slice(0, 43)}…` : paper.title;
     const wide = pen.measureText(text).width;
-    const left = x + radius + 5 + wide > width ? x - radius - 5 - wide : x + radius + 5;
-    if (taken.some(([l, r, t]) => Math.abs(t - y) < 15 && l < left + wide && r > left)) continue;
+    const left = [x + radius + 5, x - radius - 5 - wide].find((at) => at >= 0 && at + wide <= width
+      && !taken.some(([l, r, t]) => Math.abs(t - y) < 15 && l < at + wide && r > at));
+    if (left === undefined) continue;
     taken.push([left, left + wide, y]);
     pen.lineWidth = 3;
     pen.strokeStyle = card;
