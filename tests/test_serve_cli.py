@@ -142,3 +142,18 @@ def test_an_answer_that_nobody_reads_does_not_hold_the_end_up() -> None:
         [sys.executable, "-c", code], capture_output=True, text=True, timeout=30, check=False
     )
     assert (done.returncode, done.stdout) == (0, "said\nregistered\n")
+
+
+def test_a_request_that_is_cut_off_at_the_end_is_no_traceback(home: Path) -> None:
+    with serving(home) as (address, process):
+        port = int(address.rpartition(":")[2])
+        with socket.create_connection(("127.0.0.1", port)) as client:
+            client.sendall(
+                f"POST /v1/chat/completions HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n"
+                "Content-Type: application/json\r\nContent-Length: 100\r\n\r\n{".encode()
+            )
+            assert httpx.get(address + "/chat").status_code == 200  # the other one has come in
+            process.send_signal(signal.SIGINT)
+            _, said = process.communicate(timeout=30)
+    assert process.returncode == 0 and said.strip().endswith("Ended.")
+    assert "Traceback" not in said

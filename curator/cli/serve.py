@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import threading
@@ -135,12 +136,20 @@ def _serve(
             # Else whoever connects from this machine could say to be somebody else each time.
             proxy_headers="FORWARDED_ALLOW_IPS" in os.environ,
         )
+        # Requests that last longer are cut off, which is no error to show.
+        logging.getLogger("uvicorn.error").addFilter(_is_no_end)
         # uvicorn ends in order at both signals, and then hands them on.
         signal.signal(signal.SIGTERM, signal.default_int_handler)
         with suppress(KeyboardInterrupt):
             uvicorn.Server(config).run(sockets=[listening])
         serving.close()
     note("Ended.")
+
+
+def _is_no_end(record: logging.LogRecord) -> bool:
+    import asyncio
+
+    return not (record.exc_info and isinstance(record.exc_info[1], asyncio.CancelledError))
 
 
 @command
