@@ -231,6 +231,7 @@ def test_what_is_no_text_is_refused_at_once(home: Path, data: bytes, said: str) 
 def test_text_without_papers_is_an_error_of_the_job(home: Path) -> None:
     with serving_of(home) as serving:
         job = ended(add_records_job(serving, "Dear all, please find attached nothing."))
+        assert job.error.startswith("What was pasted cannot be used"), job.error
         assert job.state == "failed"
         assert "like papers" in job.error
         bad = ended(add_records_job(serving, '{"title": "Only a title"}\n{"broken\n' + "x" * 9))

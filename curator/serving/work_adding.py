@@ -143,7 +143,12 @@ def add_records_job(
         from curator.catalog import AddReport
 
         report = AddReport()
-        reading = read("-", stdin=io.BytesIO(data), kind=kind)
+        try:
+            reading = read("-", stdin=io.BytesIO(data), kind=kind)
+        except InputError as error:  # which takes it for what came by a pipe
+            what = f"What was {how.partition(' ')[0]}"
+            message = error.message.replace("The pipe", what, 1)
+            raise InputError(message, remedy=error.remedy) from error
         entries = _to_the_end(reading)
         for current in library.catalog.papers.add(entries, source, report, kind=reading.kind):
             serving.jobs.progress("read", current.entries)
