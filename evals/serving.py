@@ -13,9 +13,12 @@ import asyncio
 import contextlib
 import json
 import re
+import shutil
+import sqlite3
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass, field
@@ -82,8 +85,9 @@ async def _ask(address: str, question: str, leave: str = "") -> Asked:
                     seen.answered = time.monotonic() - started
                 elif event["event"] == "error":
                     seen.error = event["error"]
-                if leave and event["event"] == leave:
-                    seen.left = leave
+                # One that was to leave while it waits may be served at once.
+                if leave and event["event"] in (leave, "writing"):
+                    seen.left = event["event"]
                     break
     finally:
         await client.aclose()
@@ -150,8 +154,19 @@ async def _measure(address: str, questions: Sequence[str]) -> None:
         await asyncio.sleep(0.1)
     print(f"places still taken: {left[0]} served, {left[1]} waiting")
     answered = sum(task.result().answered is not None for task in tasks)
-    print(f"{answered} answered, {len(leaving)} left, of {len(tasks)}")
+    left_early = sum(bool(task.result().left) for task in tasks)
+    print(f"{answered} answered, {left_early} left, of {len(tasks)}")
     await searcher.aclose()
+
+
+def _fresh(home: Path, folder: str) -> Path:
+    """A copy of a library in which no model has answered anything yet."""
+    copy = Path(folder) / "home"
+    shutil.copytree(home, copy)
+    with contextlib.closing(sqlite3.connect(copy / "catalog.sqlite3")) as catalog:
+        catalog.execute("DELETE FROM model_outputs")
+        catalog.commit()
+    return copy
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -165,10 +180,17 @@ def main(arguments: Sequence[str] | None = None) -> None:
     given = parser.parse_args(arguments)
     rows = [json.loads(line) for line in given.questions.read_text("utf-8").splitlines()]
     questions = [row["question"] for row in rows if not row.get("unanswerable")]
-    command = [sys.executable, "-m", "curator", "--home", str(given.home), "serve", "--port", "0"]
-    with subprocess.Popen(
-        [*command, "--model", given.model], stderr=subprocess.PIPE, text=True
-    ) as server:
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        subprocess.Popen(
+            [
+                *(sys.executable, "-m", "curator", "--home", str(_fresh(given.home, folder))),
+                *("serve", "--port", "0", "--model", given.model),
+            ],
+            stderr=subprocess.PIPE,
+            text=True,
+        ) as server,
+    ):
         try:
             assert server.stderr is not None
             address = None
