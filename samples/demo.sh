@@ -33,3 +33,4 @@ say "Done in $(($(date +%s) - started)) s. What is where:"
 "$curator" --home "$home" status
 printf '\nThe whole digest:  %s\n' "$home/digests/digest-$week.html"
 printf 'Go on with:        %s --home %s chat\n' "$curator" "$home"
+printf 'Or in a browser:   %s --home %s serve --open\n' "$curator" "$home"
